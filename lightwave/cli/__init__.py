@@ -1,0 +1,1 @@
+"""The ``lightwave`` command, one module a noun."""

@@ -1,0 +1,1 @@
+"""The directory: LDAP messages, schema, store, access decision, operations and the LDAP server."""

@@ -1,0 +1,4 @@
+"""Role of this package: the Kerberos key distribution centre over the directory's entries.
+
+Nothing is built here yet.
+"""

@@ -1,0 +1,1 @@
+"""The composition root: configuration to objects to listeners. The only place that knows everybody."""

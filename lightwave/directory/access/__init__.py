@@ -1,0 +1,1 @@
+"""The one access decision: who may read and write what, as masks of attribute numbers."""
