@@ -1,0 +1,112 @@
+"""Writes that are checked but not yet issued: what plug-ins see and may amend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lightwave.directory.ldap.dn import RDN
+from lightwave.directory.schema.attribute import AttributeDescription
+from lightwave.directory.schema.normalisation import NormalisedDN, NormalisedRDN
+from lightwave.directory.schema.objectclass import ObjectClass
+from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.record import Record
+
+Attributes = dict[AttributeDescription, tuple[bytes, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshRequest:
+    """RFC 2589 §4.1: asks for `ttl` more seconds of life for a dynamic entry."""
+
+    dn: bytes
+    ttl: int
+
+
+@dataclass(slots=True)
+class DraftEntry:
+    """An entry that is about to be added: schema and access have passed."""
+
+    schema: Schema
+    tenant: int
+    parent: int
+    name: NormalisedDN
+    """the new entry's whole DN, leaf first"""
+    rdn: RDN
+    guid: bytes
+    attributes: Attributes
+    """user and operational attributes, those that become links included, secret ones not"""
+    classes: frozenset[str]
+    """OIDs of all object classes, superiors included"""
+    structural: ObjectClass
+    expires: float | None = None
+    """dynamic entries: seconds since the epoch"""
+
+
+@dataclass(slots=True)
+class AttributeEdit:
+    """The outcome of all of one modify's changes to one attribute that is kept in the record."""
+
+    description: AttributeDescription
+    before: tuple[bytes, ...]
+    after: tuple[bytes, ...]
+    added: tuple[bytes, ...]
+    removed: tuple[bytes, ...]
+    whole: bool
+    """the attribute was replaced or removed as a whole: one stamp for all of it"""
+
+
+@dataclass(slots=True)
+class LinkEdit:
+    """The outcome of one modify's changes to one attribute kept as links: ids of entries."""
+
+    description: AttributeDescription
+    added: dict[int, None] = field(default_factory=dict)
+    removed: dict[int, None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class DraftModify:
+    """A modify that is about to be issued."""
+
+    schema: Schema
+    tenant: int
+    entry_id: int
+    record: Record
+    """the entry as it is now"""
+    edits: dict[str, AttributeEdit]
+    """by the attribute description's key"""
+    links: dict[str, LinkEdit]
+    classes: frozenset[str]
+    """OIDs of all object classes after the change, superiors included"""
+    expires: float | None = None
+    """dynamic entries: the new expiry, None when unchanged"""
+
+
+@dataclass(slots=True)
+class DraftRename:
+    """A rename that is about to be issued; `edits` are the changes that old and new RDN make."""
+
+    schema: Schema
+    tenant: int
+    entry_id: int
+    record: Record
+    old_parent: int
+    new_parent: int
+    rdn: RDN
+    normalised_rdn: NormalisedRDN
+    edits: dict[str, AttributeEdit]
+
+
+@dataclass(slots=True)
+class DraftDelete:
+    """A delete that is about to be issued."""
+
+    schema: Schema
+    tenant: int
+    entry_id: int
+    record: Record
+    dn: bytes
+    name: NormalisedDN
+    classes: frozenset[str] = frozenset()
+    facts: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,56 @@
+"""What an operation ends in, whatever happened: the one place where errors become LDAP results.
+
+Three kinds of failure are told apart: the operation is refused (`DirectoryError`, its public text goes to the
+client), the store cannot serve (full, damaged), and everything else, which is a bug here and is answered with
+`other` and the request's correlation id only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lightwave.directory.ldap.controls import Control
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.store.errors import DamagedRecord, StoreError, StoreFull
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An LDAPResult (RFC 4511 §4.1.9) before it is encoded, with the value of an extended response."""
+
+    code: ResultCode
+    matched: bytes = b""
+    message: str = ""
+    controls: tuple[Control, ...] = ()
+    referrals: tuple[bytes, ...] = ()
+    value: bytes | None = None
+    """responseValue of an ExtendedResponse"""
+    detail: str = field(default="", repr=False)
+    """private: for the log, never for the client"""
+    error: BaseException | None = field(default=None, repr=False, compare=False)
+    """set when the failure is ours, not the client's: the log wants its traceback"""
+
+
+SUCCESS = Outcome(ResultCode.SUCCESS)
+
+
+class PreconditionBroken(Exception):
+    """What was prepared no longer fits what the entry has become; prepare again."""
+
+
+def outcome_of(error: BaseException, correlation: str = "") -> Outcome:
+    """The result that a client is given for `error`."""
+    if isinstance(error, DirectoryError):
+        return Outcome(
+            error.code, error.matched, error.message, referrals=tuple(error.referrals), detail=error.detail
+        )
+    if isinstance(error, PreconditionBroken):
+        return Outcome(ResultCode.BUSY, message="the entry is being changed by others; try again")
+    if isinstance(error, StoreFull):
+        return Outcome(ResultCode.UNAVAILABLE, message="the store is full: nothing was changed", error=error)
+    if isinstance(error, DamagedRecord):
+        return Outcome(ResultCode.OTHER, message="a stored record is damaged: run a check", error=error)
+    if isinstance(error, StoreError):
+        return Outcome(ResultCode.UNAVAILABLE, message="the store cannot serve this now", error=error)
+    suffix = f" (reference {correlation})" if correlation else ""
+    return Outcome(ResultCode.OTHER, message="internal error" + suffix, error=error)

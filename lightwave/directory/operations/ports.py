@@ -1,0 +1,119 @@
+"""What operations need from the layers above them, as narrow protocols; the composition root passes the objects.
+
+A write passes three stages. `Prepare.plan` reads a snapshot and says what has to be computed; `Preparation.run` is
+pure computation (hashing, key derivation, signing) and runs in any thread; the resulting `Effect` is verified and
+applied inside the write transaction, where there is no heavy work and no IO.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+from lightwave.directory.ldap.messages import AddRequest, DeleteRequest, ModifyDNRequest, ModifyRequest
+from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.drafts import (
+    DraftDelete,
+    DraftEntry,
+    DraftModify,
+    DraftRename,
+    RefreshRequest,
+)
+from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.writing import Change, WriteTransaction
+
+T = TypeVar("T")
+
+WriteRequest = AddRequest | ModifyRequest | DeleteRequest | ModifyDNRequest | RefreshRequest
+
+
+class Target(NamedTuple):
+    """The entry that an effect is about."""
+
+    tenant: int
+    entry_id: int
+    guid: bytes
+
+
+class Effect(Protocol):
+    """What was prepared: values and the preconditions under which they hold."""
+
+    def verify(self, txn: WriteTransaction, target: Target) -> None:
+        """Raises `PreconditionBroken` when the entry is no longer as it was when this was prepared."""
+
+    def apply(self, txn: WriteTransaction, target: Target, change: Change) -> None:
+        """Writes what was prepared; no hashing, no IO."""
+
+
+class Preparation(Protocol):
+    """Work to be done outside the transaction."""
+
+    @property
+    def heavy(self) -> bool:
+        """True when it would hold the reactor for longer than a millisecond: it then runs in a thread."""
+
+    def run(self) -> Effect:
+        """Pure computation; raises DirectoryError when the result is that the write is refused."""
+
+
+class Prepare(Protocol):
+    """Handles some of the attributes that never stand in a record (userPassword, unicodePwd)."""
+
+    def plan(
+        self,
+        txn: ReadTransaction,
+        schema: Schema,
+        context: Context,
+        request: WriteRequest,
+        target: Target | None,
+    ) -> Preparation | None:
+        """Reads what is needed on a snapshot; None when the request does not concern this port.
+
+        `target` is None for an add. Access to the entry and its attributes is already granted. Raises
+        DirectoryError to refuse.
+        """
+
+    def handles(self, attribute_oid: str) -> bool:
+        """Whether writes of this secret attribute are this port's; those of nobody's are refused."""
+
+
+class Plugin(Protocol):
+    """A rule about writes. Called inside the transaction after access and schema, before anything is written.
+
+    Each method raises DirectoryError to refuse; a draft may be amended (operational attributes).
+    """
+
+    def on_add(self, txn: WriteTransaction, context: Context, draft: DraftEntry) -> None: ...
+
+    def on_modify(self, txn: WriteTransaction, context: Context, draft: DraftModify) -> None: ...
+
+    def on_rename(self, txn: WriteTransaction, context: Context, draft: DraftRename) -> None: ...
+
+    def on_delete(self, txn: WriteTransaction, context: Context, draft: DraftDelete) -> None: ...
+
+
+class Liveness(Protocol):
+    """Whether an identity may still act: enabled, not locked, not expired, credentials newer than its cut-off."""
+
+    def check_live(self, txn: ReadTransaction, context: Context) -> None:
+        """Raises DirectoryError when the requester may no longer act."""
+
+
+class Threads(Protocol):
+    """A pool of threads for computation."""
+
+    def run(self, work: Callable[[], T], done: Callable[[T | BaseException], None]) -> None:
+        """Runs `work` in a thread and calls `done` on the reactor thread with its result or its exception."""
+
+
+class Commits(Protocol):
+    """The committer's side that operations use."""
+
+    def submit(
+        self, apply: Callable[[WriteTransaction], T], done: Callable[[T | BaseException], None]
+    ) -> None: ...
+
+
+Preparers = Sequence[Prepare]
+Plugins = Sequence[Plugin]
