@@ -1,4 +1,5 @@
-"""Attribute types, object classes, syntaxes, matching rules and the one place where values are normalised.
+"""The directory schema: definitions, checking and normalisation (RFC 4512, 4517, 4518).
 
-The definitions are data files beside the code (RFC 4512, 4517 to 4519 and others).
+`schema.Schema` is an immutable set of definitions; `normalisation` is the only place where values and names
+become comparable bytes; `checks` decides whether an entry may exist.
 """

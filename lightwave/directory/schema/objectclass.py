@@ -1,0 +1,49 @@
+"""Object classes with everything that they inherit (RFC 4512 §2.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, final
+
+if TYPE_CHECKING:
+    from lightwave.directory.schema.attribute import AttributeType
+    from lightwave.directory.schema.definitions import ObjectClassDefinition
+
+
+class ClassKind(Enum):
+    """RFC 4512 §2.4.1 to §2.4.3."""
+
+    ABSTRACT = "ABSTRACT"
+    STRUCTURAL = "STRUCTURAL"
+    AUXILIARY = "AUXILIARY"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ObjectClass:
+    """One object class; `all_must` and `all_may` include those of every superior.
+
+    `lineage` is the class itself and all its superclasses, nearest first; `ancestry` the OIDs of these.
+    """
+
+    oid: str
+    names: tuple[str, ...]
+    name: str
+    kind: ClassKind
+    superiors: tuple[ObjectClass, ...]
+    must: frozenset[AttributeType]
+    may: frozenset[AttributeType]
+    all_must: frozenset[AttributeType]
+    all_may: frozenset[AttributeType]
+    lineage: tuple[ObjectClass, ...]
+    ancestry: frozenset[str]
+    obsolete: bool
+    definition: ObjectClassDefinition
+
+    def is_subclass_of(self, other: ObjectClass) -> bool:
+        """True for the class itself and for what descends from it."""
+        return other.oid in self.ancestry
+
+    def __repr__(self) -> str:
+        return f"<ObjectClass {self.name} {self.oid}>"
