@@ -1,1 +1,1 @@
-"""SASL mechanisms as sans-IO acceptors: a response goes in, a challenge, a success or a failure comes out."""
+"""SASL mechanisms (RFC 4422) as sans-IO acceptors, for every protocol that carries them."""

@@ -1,1 +1,4 @@
-"""The one access decision: who may read and write what, as masks of attribute numbers."""
+"""The one access decision: tokens, rights, effective descriptors.
+
+What may be read or written is decided here only.
+"""

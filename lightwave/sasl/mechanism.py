@@ -1,0 +1,77 @@
+"""What a SASL acceptor is: bytes of the client in, a challenge, a claim or a failure out.
+
+An acceptor does no look-up: PLAIN and EXTERNAL end in a *claim*, which `identity` verifies against the
+directory. The outcome of the exchange is therefore known only after identity has answered. Messages are
+bounded before they are looked at.
+
+A mechanism of one client message takes its initial response; when the client sent none, the acceptor asks
+for it with an empty challenge (RFC 4422 §3.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+MAX_MESSAGE = 65_536
+"""bytes of one client message; mechanisms lower it"""
+
+
+class Failure(Enum):
+    """Why an exchange can't go on."""
+
+    MALFORMED = "the client's message does not follow the mechanism"
+    TOO_LONG = "the client's message is too long"
+    NOT_AVAILABLE = "the mechanism is not offered on this connection"
+    OUT_OF_STEP = "the exchange is over"
+
+
+@dataclass(frozen=True, slots=True)
+class SaslFailure:
+    """The exchange failed."""
+
+    reason: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class SaslChallenge:
+    """The client has to answer `data`."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordClaim:
+    """The client says that it is `authentication_id` and proves it with a password.
+
+    authorization_id: whom it wants to act as, None when it wants to act as itself.
+    """
+
+    authentication_id: str
+    authorization_id: str | None
+    password: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalClaim:
+    """The client refers to what the channel knows about it (TLS certificate, local user id)."""
+
+    authorization_id: str | None
+
+
+SaslClaim = PasswordClaim | ExternalClaim
+SaslStep = SaslChallenge | SaslClaim | SaslFailure
+
+
+class Acceptor(Protocol):
+    """The server's side of one exchange."""
+
+    @property
+    def mechanism(self) -> str:
+        """The registered name."""
+
+    def step(self, response: bytes | None) -> SaslStep:
+        """Take the client's message (None: it sent no initial response); never raises for what a
+        client sends.
+        """

@@ -1,0 +1,44 @@
+"""Which mechanisms are offered on which channel; what the root DSE lists and what a bind may name are
+one answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lightwave.sasl import external, plain
+from lightwave.sasl.channel import Channel
+from lightwave.sasl.mechanism import Acceptor
+
+
+@dataclass(frozen=True, slots=True)
+class Mechanism:
+    """A registered mechanism: `is_offered` decides per channel, `accept` begins one exchange."""
+
+    name: str
+    is_offered: Callable[[Channel], bool]
+    accept: Callable[[], Acceptor]
+
+
+MECHANISMS: tuple[Mechanism, ...] = (
+    Mechanism(external.NAME, lambda channel: channel.has_external_identity, external.ExternalAcceptor),
+    # RFC 4616 §4: not without data confidentiality.
+    Mechanism(plain.NAME, lambda channel: channel.is_confidential, plain.PlainAcceptor),
+)
+
+
+def offered_mechanisms(channel: Channel) -> tuple[str, ...]:
+    """Names for supportedSASLMechanisms, strongest first."""
+    return tuple(mechanism.name for mechanism in MECHANISMS if mechanism.is_offered(channel))
+
+
+def maybe_acceptor(name: str, channel: Channel) -> Acceptor | None:
+    """A new acceptor, or None when there is no such mechanism on this channel (authMethodNotSupported).
+
+    Names are upper-case by definition (RFC 4422 §3.1); other spellings are not names.
+    """
+    for mechanism in MECHANISMS:
+        if mechanism.name == name:
+            return mechanism.accept() if mechanism.is_offered(channel) else None
+    return None
