@@ -1,1 +1,4 @@
-"""Where the protocols meet: credentials, liveness and passwords, answered once for all of them."""
+"""Where the protocols meet: credentials, authentication, liveness.
+
+Every face asks here and gets one answer.
+"""
