@@ -1,7 +1,8 @@
 """Debian's slapd as a reference: the same requests go to it and to ours.
 
-It runs with back-mdb in a folder of the caller's, on a free port of the loopback, in a session of its own, and
-is stopped by its own process id. Commits are durable, as slapd does by default, unless a caller asks otherwise.
+It runs with back-mdb in a folder of the caller's, on a free port of the loopback, in a session of its own,
+and is stopped by its own process id. Commits are durable, as slapd does by default, unless a caller asks
+otherwise.
 """
 
 from __future__ import annotations
