@@ -72,7 +72,7 @@ def read_element(data: bytes, pos: int, end: int, expected: int) -> tuple[int, i
 
 
 def check_elements(data: bytes, pos: int, end: int) -> None:
-    """Raise BerError unless the octets from `pos` to `end` are a series of whole elements (not looking inside)."""
+    """Raise BerError unless `pos` to `end` is a series of whole elements, not looking inside them."""
     while pos < end:
         pos = read_header(data, pos, end)[2]
 
