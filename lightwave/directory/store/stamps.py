@@ -1,16 +1,16 @@
 """Stamps: who changed what when, per entry, attribute and value.
 
-A stamp is a hybrid clock value and the GUID of the server where the change was made; the order of stamps is total and
-the same on every server. What has no stamp of its own has its attribute's, else the entry's creation stamp, so that a
-fresh entry costs 12 bytes.
+A stamp is a hybrid clock value and the GUID of the server where the change was made; the order of stamps
+is total and the same on every server. What has no stamp of its own has its attribute's, else the entry's
+creation stamp, so that a fresh entry costs 12 bytes.
 
 On disk a server is a local number of four bytes, an attribute its local number. Layout of an
 entry's stamps, integers big-endian:
 
     created 12            clock 8, server 4
     and, where anything else is stamped:
-    flags 1               1 = name, 2 = deleted
-    name 12, deleted 12   where flagged
+    flags 1               1 = name, 2 = deleted, 4 = revived, 8 = former parent
+    name 12, deleted 12, revived 12, former parent's GUID 16     where flagged
     attributes            count 2, each: attribute 4, stamp 12
     values                count 2 of attributes, each: attribute 4, count 4,
                           each value: stamp 12, present 1, length 2, identity of the value
@@ -18,30 +18,38 @@ entry's stamps, integers big-endian:
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from lightwave.directory.stamps import EntryStamps, Stamp, value_identity
+
+__all__ = [
+    "EntryStamps",
+    "LocalStamp",
+    "LocalStamps",
+    "Stamp",
+    "decode_stamps",
+    "encode_stamps",
+    "global_stamps",
+    "local_stamps",
+    "value_identity",
+]
 
 _STAMP = struct.Struct(">QI")
 _COUNT = struct.Struct(">H")
 _ATTRIBUTE = struct.Struct(">IQI")
 _VALUES = struct.Struct(">II")
 _VALUE = struct.Struct(">QIBH")
-_NAME, _DELETED = 1, 2
-_LONGEST_IDENTITY = 64
-
-
-class Stamp(NamedTuple):
-    """When (hybrid clock) and where (GUID of the originating server). Compares as a tuple: the later one wins."""
-
-    clock: int
-    server: bytes
+_NAME, _DELETED, _REVIVED, _FORMER_PARENT = 1, 2, 4, 8
 
 
 class LocalStamp(NamedTuple):
-    """A stamp as it stands on disk: the server by its local number. Never leaves the node, never compared in merging."""
+    """A stamp as it stands on disk: the server by its local number.
+
+    Never leaves the node, never compared in merging.
+    """
 
     clock: int
     server: int
@@ -57,37 +65,14 @@ class LocalStamp(NamedTuple):
 
 
 @dataclass(slots=True)
-class EntryStamps:
-    """All stamps of one entry. Attributes by their key (`AttributeDescription.key`), values by `value_identity`.
-
-    `values[key][identity] = (stamp, present)`: `present` False is a removal that still has to win against an older add.
-    A value stamp not later than its attribute's own stamp is meaningless and dropped by `set_attribute`.
-    `deleted` is the stamp of the deletion of a tombstone, None for an entry that lives.
-    """
-
-    created: Stamp
-    name: Stamp
-    deleted: Stamp | None = None
-    attributes: dict[str, Stamp] = field(default_factory=dict)
-    values: dict[str, dict[bytes, tuple[Stamp, bool]]] = field(default_factory=dict)
-
-    def attribute_stamp(self, key: str) -> Stamp:
-        """The stamp of an attribute as a whole: its own, else the entry's creation stamp."""
-        return self.attributes.get(key, self.created)
-
-    def value_stamp(self, key: str, identity: bytes) -> Stamp:
-        """The stamp of one value: its own, else its attribute's, else the entry's creation stamp."""
-        own = self.values.get(key, {}).get(identity)
-        return own[0] if own is not None else self.attribute_stamp(key)
-
-
-@dataclass(slots=True)
 class LocalStamps:
     """The same with local numbers, as the write path changes it."""
 
     created: LocalStamp
     name: LocalStamp | None = None
     deleted: LocalStamp | None = None
+    revived: LocalStamp | None = None
+    former_parent: bytes = b""
     attributes: dict[int, LocalStamp] = field(default_factory=dict)
     values: dict[int, dict[bytes, tuple[LocalStamp, bool]]] = field(default_factory=dict)
 
@@ -101,23 +86,16 @@ class LocalStamps:
         self.values.setdefault(number, {})[identity] = (stamp, present)
 
 
-def value_identity(normalised: bytes) -> bytes:
-    """What a value is called among stamps: its equality-normalised form, or a digest of it where that is long."""
-    if len(normalised) <= _LONGEST_IDENTITY:
-        return normalised
-    return b"\xff" + hashlib.sha256(normalised).digest() + b"\xff" * (_LONGEST_IDENTITY - 32)
-
-
 def encode_stamps(stamps: LocalStamps) -> bytes:
     """The bytes of an entry's stamps; 12 where there is only the creation stamp."""
     created = _STAMP.pack(*stamps.created)
-    if not (stamps.name or stamps.deleted or stamps.attributes or stamps.values):
+    whole = (stamps.name, stamps.deleted, stamps.revived)
+    if not (any(whole) or stamps.former_parent or stamps.attributes or stamps.values):
         return created
-    parts = [created, bytes(((_NAME if stamps.name else 0) | (_DELETED if stamps.deleted else 0),))]
-    if stamps.name:
-        parts.append(_STAMP.pack(*stamps.name))
-    if stamps.deleted:
-        parts.append(_STAMP.pack(*stamps.deleted))
+    flags = sum(flag for flag, stamp in zip((_NAME, _DELETED, _REVIVED), whole, strict=True) if stamp)
+    parts = [created, bytes((flags | (_FORMER_PARENT if stamps.former_parent else 0),))]
+    parts.extend(_STAMP.pack(*stamp) for stamp in whole if stamp)
+    parts.append(stamps.former_parent)
     parts.append(_COUNT.pack(len(stamps.attributes)))
     parts.extend(_ATTRIBUTE.pack(number, *stamp) for number, stamp in stamps.attributes.items())
     parts.append(_COUNT.pack(len(stamps.values)))
@@ -146,6 +124,10 @@ def _decode(data: bytes) -> LocalStamps:
         stamps.name, pos = LocalStamp.unpack(data, pos), pos + 12
     if flags & _DELETED:
         stamps.deleted, pos = LocalStamp.unpack(data, pos), pos + 12
+    if flags & _REVIVED:
+        stamps.revived, pos = LocalStamp.unpack(data, pos), pos + 12
+    if flags & _FORMER_PARENT:
+        stamps.former_parent, pos = data[pos : pos + 16], pos + 16
     (count,) = _COUNT.unpack_from(data, pos)
     pos += 2
     for _ in range(count):
@@ -181,6 +163,8 @@ def global_stamps(
         stamp(local.created),
         stamp(local.name or local.created),
         stamp(local.deleted) if local.deleted else None,
+        stamp(local.revived) if local.revived else None,
+        local.former_parent,
         {attribute_key(number): stamp(value) for number, value in local.attributes.items()},
         {
             attribute_key(number): {
@@ -203,6 +187,8 @@ def local_stamps(
         stamp(stamps.created),
         stamp(stamps.name) if stamps.name != stamps.created else None,
         stamp(stamps.deleted) if stamps.deleted else None,
+        stamp(stamps.revived) if stamps.revived else None,
+        stamps.former_parent,
         {attribute_number(key): stamp(value) for key, value in stamps.attributes.items()},
         {
             attribute_number(key): {
