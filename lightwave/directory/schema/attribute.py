@@ -1,8 +1,8 @@
 """Attribute types and attribute descriptions (RFC 4512 §2.5), resolved.
 
-An `AttributeType` belongs to one `Schema`; what it inherits from its superior is already filled in. Types of two
-schema generations are different objects, so compare `oid`, never identity, across generations. An
-`AttributeDescription` is interned by its schema and compares by `key`, which stays the same over generations.
+An `AttributeType` belongs to one `Schema`; what it inherits from its superior is already filled in. Types of
+two schema generations are different objects, so compare `oid`, never identity, across generations. An
+`AttributeDescription` is interned by its schema and compares by `key`, which stays over generations.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class AttributeType:
     """
 
     oid: str
+    oid_bytes: bytes
     names: tuple[str, ...]
     name: str
     syntax: Syntax

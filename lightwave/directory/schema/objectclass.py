@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
     from lightwave.directory.schema.attribute import AttributeType
-    from lightwave.directory.schema.definitions import ObjectClassDefinition
+    from lightwave.directory.schema.definitions import ContentRuleDefinition, ObjectClassDefinition
 
 
 class ClassKind(Enum):
@@ -24,7 +24,7 @@ class ClassKind(Enum):
 class ObjectClass:
     """One object class; `all_must` and `all_may` include those of every superior.
 
-    `lineage` is the class itself and all its superclasses, nearest first; `ancestry` the OIDs of these.
+    `above` holds all its superclasses, nearest first; `ancestry` the OIDs of these and its own.
     """
 
     oid: str
@@ -36,10 +36,15 @@ class ObjectClass:
     may: frozenset[AttributeType]
     all_must: frozenset[AttributeType]
     all_may: frozenset[AttributeType]
-    lineage: tuple[ObjectClass, ...]
+    above: tuple[ObjectClass, ...]
     ancestry: frozenset[str]
     obsolete: bool
     definition: ObjectClassDefinition
+
+    @property
+    def lineage(self) -> tuple[ObjectClass, ...]:
+        """The class itself and its superclasses, nearest first."""
+        return (self, *self.above)
 
     def is_subclass_of(self, other: ObjectClass) -> bool:
         """True for the class itself and for what descends from it."""
@@ -47,3 +52,16 @@ class ObjectClass:
 
     def __repr__(self) -> str:
         return f"<ObjectClass {self.name} {self.oid}>"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ContentRule:
+    """What entries of one structural class may hold beyond or short of their classes (RFC 4512 §4.1.6)."""
+
+    structural: ObjectClass
+    auxiliaries: frozenset[str]  # OIDs
+    must: frozenset[AttributeType]
+    may: frozenset[AttributeType]
+    precluded: frozenset[AttributeType]
+    definition: ContentRuleDefinition

@@ -1,7 +1,7 @@
 """Reading RFC 4512 §4.1 descriptions: text -> definition.
 
-Reading is lenient where servers in the field are (OpenLDAP, 389 Directory Server, Active Directory tools): double
-quotes for single ones, missing spaces around parentheses, quoted OIDs, keywords in any case and order, a word
+Reading is lenient where servers in the field are (OpenLDAP, 389 Directory Server, Active Directory tools):
+double quotes for single ones, missing spaces around parentheses, quoted OIDs, keywords in any case and order, a word
 where a numeric OID belongs (`nsRole-oid`, `VMWare.DIR.attribute.0.1`), an ordering prefix (`{3}( … )`).
 """
 

@@ -1,0 +1,62 @@
+"""Matching rules (RFC 4517 §4.2 and those of the schemas that build on it)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, Protocol, final
+
+Piece = Literal["initial", "any", "final"]
+
+
+class RuleKind(Enum):
+    """What an attribute type can use the rule for."""
+
+    EQUALITY = "equality"
+    ORDERING = "ordering"
+    SUBSTRING = "substring"
+
+
+class Names(Protocol):
+    """What rules over names need of the schema that they belong to."""
+
+    def oid_of(self, name: str) -> str | None:
+        """The OID of an attribute type, object class or other definition by name."""
+
+    def normalise_name(self, text: bytes) -> bytes:
+        """One key for a distinguished name; raises `InvalidValue`."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SubstringRule:
+    """How a stored value and the pieces of an assertion are prepared for substring matching."""
+
+    whole: Callable[[bytes], bytes]
+    piece: Callable[[bytes, Piece], bytes]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MatchingRule:
+    """One matching rule.
+
+    `normalise` gives the bytes that an equality rule compares, and those in which `ordering` and `substring` rules
+    are compared for equality too. `matcher` turns an assertion value into a predicate over stored values: what an
+    extensible match needs (RFC 4511 §4.5.1.7.7); it raises `InvalidValue` for an assertion that is not of the
+    rule's syntax.
+    """
+
+    oid: str
+    names: tuple[str, ...]
+    name: str
+    syntax: str  # OID of the assertion syntax
+    kind: RuleKind
+    normalise: Callable[[bytes], bytes]
+    matcher: Callable[[bytes], Callable[[bytes], bool]]
+    ordering: Callable[[bytes], bytes] | None = None
+    substring: SubstringRule | None = None
+
+    def __repr__(self) -> str:
+        return f"<MatchingRule {self.name} {self.oid}>"
