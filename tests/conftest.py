@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
+
+from node import Node
 
 settings.register_profile("test", deadline=None, max_examples=100)
 settings.register_profile("soak", deadline=None, max_examples=5_000)
@@ -21,3 +28,39 @@ def pytest_configure(config: pytest.Config) -> None:
 def soaking(request: pytest.FixtureRequest) -> bool:
     """Whether this is `make soak`: tests marked soak then take more rounds."""
     return bool(request.config.getoption("--soak"))
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder with a short name: a path of a local socket has at most 107 bytes."""
+    folder = Path(tempfile.mkdtemp(prefix="lw-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def promoted_node() -> Iterator[Node]:
+    """A node that was promoted and never started; tests copy its folder."""
+    folder = Path(tempfile.mkdtemp(prefix="lw-"))
+    yield Node.promote(folder / "node")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def node(promoted_node: Node, short_folder: Path) -> Iterator[Node]:
+    """A node of this test's own, serving."""
+    copy = promoted_node.copy(short_folder / "node")
+    copy.start()
+    yield copy
+    copy.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_node(promoted_node: Node) -> Iterator[Node]:
+    """A serving node that the tests of one module share: they leave it as they found it."""
+    folder = Path(tempfile.mkdtemp(prefix="lw-"))
+    copy = promoted_node.copy(folder / "node")
+    copy.start()
+    yield copy
+    copy.stop()
+    shutil.rmtree(folder, ignore_errors=True)

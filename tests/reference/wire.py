@@ -10,9 +10,11 @@ values. Filters are tuples: ("and", f, ...), ("or", f, ...), ("not", f), ("equal
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 BASE, ONE, SUBTREE = 0, 1, 2
@@ -58,6 +60,11 @@ def message(message_id: int, operation: bytes, controls: Sequence[bytes] = ()) -
 
 def bind(name: str | bytes, password: str | bytes) -> bytes:
     return sequence(integer(3), text(name), text(password, 0x80), tag=0x60)
+
+
+def sasl_bind(mechanism: str, credentials: bytes | None = None, name: str = "") -> bytes:
+    parts = [text(mechanism)] + ([] if credentials is None else [text(credentials)])
+    return sequence(integer(3), text(name), sequence(*parts, tag=0xA3), tag=0x60)
 
 
 def filter_bytes(node: Sequence[Any]) -> bytes:
@@ -233,6 +240,21 @@ class Connection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
         self._last_id = 0
+
+    @classmethod
+    def local(cls, path: Path, timeout: float = 20) -> Connection:
+        """A connection to the local socket at `path` (ldapi)."""
+        self = cls.__new__(cls)
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(timeout)
+        self.socket.connect(str(path))
+        self._buffer = b""
+        self._last_id = 0
+        return self
+
+    def wrap(self, context: ssl.SSLContext, name: str = "localhost") -> None:
+        """Goes on under TLS: at once for LDAPS, after a successful StartTLS for LDAP."""
+        self.socket = context.wrap_socket(self.socket, server_hostname=name)
 
     def close(self) -> None:
         self.socket.close()
