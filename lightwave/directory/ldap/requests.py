@@ -1,6 +1,6 @@
 """LDAP requests as values (RFC 4511 section 4).
 
-DNs and values are octets as on the wire; attribute descriptions and OIDs are text. No secret stands in a repr.
+DNs and values are octets as on the wire; attribute descriptions and OIDs are text. No secret is in a repr.
 The dataclasses have slots but are not frozen, since they are made for every request; nobody changes one.
 """
 
