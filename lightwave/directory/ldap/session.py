@@ -63,7 +63,7 @@ class Closing(NamedTuple):
 
 
 class Busy(NamedTuple):
-    """A request beyond `limits.outstanding`: to be answered with busy in a response of this tag, not carried out."""
+    """A request beyond `limits.outstanding`: to be answered with busy in a response of this tag."""
 
     message_id: int
     tag: int
@@ -126,7 +126,7 @@ class ServerSession:
         self._needed = 0  # octets the buffer must have before decoding is worth a try
         self._early = 0  # octets at the buffer's beginning that came while a bind was in progress
         self._bind_id = 0
-        self._output = b""
+        self._output = bytearray()
 
     @property
     def is_holding(self) -> bool:
@@ -140,9 +140,10 @@ class ServerSession:
 
     def data_to_send(self) -> bytes:
         """What the session itself has to say; empty if nothing. Each octet is returned once."""
-        output = self._output
-        if output:
-            self._output = b""
+        if not self._output:
+            return b""
+        output = bytes(self._output)
+        self._output.clear()
         return output
 
     def receive_data(self, data: bytes) -> list[Event]:
