@@ -1,0 +1,545 @@
+"""A read transaction: one snapshot of the store, asked by number and name.
+
+Hot: `find`, `record`, `dn` and the index look-ups are what a search is made of. Names and places come from caches
+where this snapshot is the one that the caches hold (caches.py). No read transaction may outlive a reactor turn.
+
+Methods that yield are lazy and end with the transaction. Ids are ascending where the docstring says so, and `after`
+resumes behind an id in a later transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
+
+import lmdb
+
+from lightwave.directory.schema.normalisation import join_dn
+from lightwave.directory.store import layout
+from lightwave.directory.store.caches import (
+    Caches,
+    DerivedCache,
+    NamingContext,
+    Place,
+    load_contexts,
+    load_generations,
+)
+from lightwave.directory.store.errors import KeyringError, NoSuchEntry, StoreError
+from lightwave.directory.store.indexes import IndexDefinitions, IndexKind, IndexState, load_definitions
+from lightwave.directory.store.layout import (
+    child_entry_id,
+    child_prefix,
+    decode_link_value,
+    entry_key,
+    index_key,
+    link_key,
+    pack_id,
+)
+from lightwave.directory.store.record import CONTEXT, Record, decode_record
+from lightwave.directory.store.sealing import unseal
+from lightwave.directory.store.stamps import EntryStamps, LocalStamps, Stamp, decode_stamps, global_stamps
+
+if TYPE_CHECKING:
+    from lightwave.directory.schema.normalisation import NormalisedDN, NormalisedRDN
+    from lightwave.directory.store.databases import Databases
+    from lightwave.directory.store.environment import Store
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class ChangedEntry(NamedTuple):
+    """A row of `changes`: where an entry stands among them, and whether it was removed without a tombstone."""
+
+    usn: int
+    tenant: int
+    entry_id: int
+    removed: bool
+
+
+class ReadTransaction:
+    """One snapshot. A context manager; made by `Store.read`."""
+
+    __slots__ = ("_caches", "_databases", "id", "raw", "store")
+
+    def __init__(self, store: Store, raw: lmdb.Transaction[bytes], snapshot: int) -> None:
+        self.store = store
+        self.raw = raw
+        self.id = snapshot
+        """The snapshot's LMDB transaction id; -1 in a write transaction, whose state no cache may hold."""
+        self._databases: Databases = store.databases
+        self._caches: Caches = store.caches
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.raw.abort()
+
+    def close(self) -> None:
+        """End the transaction."""
+        self.raw.abort()
+
+    # --- names -----------------------------------------------------------------------------------------------------
+
+    def naming_contexts(self) -> Mapping[NormalisedDN, NamingContext]:
+        """All naming contexts of all tenants by their normalised DN."""
+        if self._caches.applied == self.id:
+            return self._caches.contexts
+        return load_contexts(self.raw, self._databases)
+
+    def find(self, dn: NormalisedDN) -> tuple[int, int]:
+        """(tenant, entry id) of a name; raises `NoSuchEntry` with the lowest ancestor that exists."""
+        caches = self._caches
+        if caches.applied == self.id:
+            found = caches.names.get(dn)
+            if found is not None:
+                return found
+        return self._find(dn)
+
+    def _find(self, dn: NormalisedDN) -> tuple[int, int]:
+        caches = self._caches
+        cached = caches.applied == self.id
+        contexts = self.naming_contexts()
+        for depth in range(len(dn)):
+            tail = dn[depth:] if depth else dn
+            found = caches.names.get(tail) if cached and depth else None
+            if found is None:
+                context = contexts.get(tail)
+                if context is None:
+                    continue
+                found = (context.tenant, context.entry_id)
+            break
+        else:
+            raise NoSuchEntry
+        tenant, entry_id = found
+        while depth:
+            depth -= 1
+            child = self.find_child(tenant, entry_id, dn[depth])
+            if child is None:
+                raise NoSuchEntry(tenant, entry_id)
+            entry_id = child
+            if cached:
+                caches.keep_name(self.id, dn[depth:] if depth else dn, (tenant, entry_id))
+        return tenant, entry_id
+
+    def find_child(self, tenant: int, parent: int, normalised_rdn: NormalisedRDN) -> int | None:
+        """The entry id of a child by its normalised RDN, None where there is none."""
+        prefix = child_prefix(normalised_rdn)
+        cursor = self.raw.cursor(self._databases.children)
+        if cursor.set_range_dup(entry_key(tenant, parent), prefix):
+            value = cursor.value()
+            if len(value) == len(prefix) + 8 and value.startswith(prefix):
+                return child_entry_id(value)
+        return None
+
+    def by_guid(self, tenant: int, guid: bytes) -> int | None:
+        """The entry id of a GUID (entryUUID and objectGUID are the same 16 bytes), None where there is none."""
+        data = self.raw.get(layout.guid_key(tenant, guid), db=self._databases.guids)
+        return int.from_bytes(data, "big") if data is not None else None
+
+    def dn(self, tenant: int, entry_id: int, record: Record | None = None) -> bytes:
+        """The entry's DN as text. Pass its record where it is at hand: then this is one cached look-up."""
+        if record is None:
+            record = self.record(tenant, entry_id)
+        if record.flags & CONTEXT:
+            return record.rdn
+        return record.rdn + b"," + self.place(tenant, record.parent).dn
+
+    def normalised_dn(self, tenant: int, entry_id: int, record: Record | None = None) -> NormalisedDN:
+        """The entry's normalised DN, leaf first."""
+        if record is None:
+            record = self.record(tenant, entry_id)
+        if record.flags & CONTEXT:
+            return self._context_place(record, entry_id).normalised_dn
+        return (_rdn(record), *self.place(tenant, record.parent).normalised_dn)
+
+    def place(self, tenant: int, entry_id: int) -> Place:
+        """Where an entry stands. Cached: ask it for parents, not for each leaf."""
+        caches = self._caches
+        if caches.applied == self.id:
+            place = caches.places.get(entry_id)
+            if place is not None:
+                return place
+        record = self.record(tenant, entry_id)
+        if record.flags & CONTEXT:
+            place = self._context_place(record, entry_id)
+        else:
+            above = self.place(tenant, record.parent)
+            place = Place(
+                record.rdn + b"," + above.dn, (_rdn(record), *above.normalised_dn), above.lineage | {entry_id}
+            )
+        if caches.applied == self.id:
+            caches.keep_place(self.id, entry_id, place)
+        return place
+
+    @staticmethod
+    def _context_place(record: Record, entry_id: int) -> Place:
+        normalised = layout.split_dn(record.normalised_rdn)
+        return Place(record.rdn, normalised, frozenset((layout.ROOT, entry_id)))
+
+    def is_below(self, tenant: int, entry_id: int, ancestor: int, record: Record | None = None) -> bool:
+        """Whether `ancestor` is the entry itself or above it. Id 0 is above all."""
+        if entry_id == ancestor or ancestor == layout.ROOT:
+            return True
+        if record is None:
+            record = self.record(tenant, entry_id)
+        if record.flags & CONTEXT:
+            return False
+        return ancestor in self.place(tenant, record.parent).lineage
+
+    # --- entries and the tree --------------------------------------------------------------------------------------
+
+    def record(self, tenant: int, entry_id: int) -> Record:
+        """The entry's record; raises `NoSuchEntry`, or `DamagedRecord` where its checksum does not hold."""
+        data = self.raw.get(entry_key(tenant, entry_id), db=self._databases.entries)
+        if data is None:
+            raise NoSuchEntry(tenant)
+        return decode_record(data, tenant, entry_id)
+
+    def exists(self, tenant: int, entry_id: int) -> bool:
+        """Whether the tenant has an entry of this id."""
+        return self.raw.get(entry_key(tenant, entry_id), db=self._databases.entries) is not None
+
+    def entry_ids(self, tenant: int, after: int = 0) -> Iterator[int]:
+        """All entries of a tenant, ascending, tombstones included."""
+        cursor = self.raw.cursor(self._databases.entries)
+        if not cursor.set_range(entry_key(tenant, after + 1)):
+            return
+        for key in cursor.iternext(keys=True, values=False):
+            owner, entry_id = layout.decode_entry_key(key)
+            if owner != tenant:
+                return
+            yield entry_id
+
+    def entry_count(self) -> int:
+        """How many entries all tenants have together, tombstones included."""
+        return self.raw.stat(self._databases.entries)["entries"]
+
+    def children(self, tenant: int, entry_id: int, after: bytes | None = None) -> Iterator[tuple[bytes, int]]:
+        """(token, entry id) of the children, sorted by normalised RDN; `after` is the last token seen."""
+        cursor = self.raw.cursor(self._databases.children)
+        key = entry_key(tenant, entry_id)
+        if after is None:
+            if not cursor.set_key(key):
+                return
+        else:
+            if not cursor.set_range_dup(key, after):
+                return
+            if cursor.value() == after and not cursor.next_dup():
+                return
+        for value in cursor.iternext_dup():
+            yield value, child_entry_id(value)
+
+    def child_count(self, tenant: int, entry_id: int) -> int:
+        """How many children an entry has: one call, whatever their number."""
+        cursor = self.raw.cursor(self._databases.children)
+        return cursor.count() if cursor.set_key(entry_key(tenant, entry_id)) else 0
+
+    def has_children(self, tenant: int, entry_id: int) -> bool:
+        """Whether an entry has children."""
+        return self.raw.get(entry_key(tenant, entry_id), db=self._databases.children) is not None
+
+    def descendants(self, tenant: int, entry_id: int) -> Iterator[int]:
+        """All entries below, depth first, a parent before its children; lazy. See `walk.TreeWalk` to resume."""
+        stack = [self.children(tenant, entry_id)]
+        while stack:
+            for _, child in stack[-1]:
+                yield child
+                if self.has_children(tenant, child):
+                    stack.append(self.children(tenant, child))
+                    break
+            else:
+                stack.pop()
+
+    # --- links -----------------------------------------------------------------------------------------------------
+
+    def link_targets(self, tenant: int, source: int, attribute: int, after: int = 0) -> Iterator[int]:
+        """The entries that a link attribute of `source` names, ascending."""
+        cursor = self.raw.cursor(self._databases.links)
+        if cursor.set_range_dup(link_key(tenant, source, attribute), pack_id(after + 1)):
+            for value in cursor.iternext_dup():
+                yield int.from_bytes(value[:8], "big")
+
+    def link_attributes(self, tenant: int, source: int) -> list[int]:
+        """The numbers of the attributes under which an entry has links."""
+        return self._attributes_below(self._databases.links, tenant, source)
+
+    def backlink_attributes(self, tenant: int, target: int) -> list[int]:
+        """The numbers of the attributes under which others name an entry."""
+        return self._attributes_below(self._databases.backlinks, tenant, target)
+
+    def _attributes_below(self, database: lmdb._Database, tenant: int, entry_id: int) -> list[int]:
+        prefix = entry_key(tenant, entry_id)
+        cursor = self.raw.cursor(database)
+        result: list[int] = []
+        if cursor.set_range(prefix):
+            for key in cursor.iternext_nodup(keys=True, values=False):
+                if not key.startswith(prefix):
+                    break
+                result.append(int.from_bytes(key[12:], "big"))
+        return result
+
+    def link_count(self, tenant: int, source: int, attribute: int) -> int:
+        """How many entries a link attribute of `source` names."""
+        cursor = self.raw.cursor(self._databases.links)
+        return cursor.count() if cursor.set_key(link_key(tenant, source, attribute)) else 0
+
+    def has_link(self, tenant: int, source: int, attribute: int, target: int) -> bool:
+        """Whether `source` names `target` under this attribute."""
+        cursor = self.raw.cursor(self._databases.links)
+        key = link_key(tenant, source, attribute)
+        return cursor.set_range_dup(key, pack_id(target)) and cursor.value().startswith(pack_id(target))
+
+    def link_sources(self, tenant: int, target: int, attribute: int, after: int = 0) -> Iterator[int]:
+        """The entries that name `target` under this attribute, ascending."""
+        cursor = self.raw.cursor(self._databases.backlinks)
+        if cursor.set_range_dup(link_key(tenant, target, attribute), pack_id(after + 1)):
+            for value in cursor.iternext_dup():
+                yield int.from_bytes(value, "big")
+
+    def link_source_count(self, tenant: int, target: int, attribute: int) -> int:
+        """How many entries name `target` under this attribute."""
+        cursor = self.raw.cursor(self._databases.backlinks)
+        return cursor.count() if cursor.set_key(link_key(tenant, target, attribute)) else 0
+
+    def link_stamps(self, tenant: int, source: int, attribute: int) -> Iterator[tuple[int, Stamp, bool]]:
+        """(target, stamp, present) of all links under an attribute, removed ones included."""
+        for database, present in ((self._databases.links, True), (self._databases.unlinked, False)):
+            cursor = self.raw.cursor(database)
+            if cursor.set_key(link_key(tenant, source, attribute)):
+                for value in cursor.iternext_dup():
+                    target, clock, server = decode_link_value(value)
+                    yield target, Stamp(clock, self.server_guid(server)), present
+
+    def unresolved_sources(self, tenant: int, dn: NormalisedDN) -> Iterator[tuple[int, int, bytes]]:
+        """(source, attribute, text) of all values that wait for an entry of this name."""
+        digest = layout.name_digest(tenant, join_dn(dn))
+        cursor = self.raw.cursor(self._databases.unresolved)
+        if cursor.set_range(digest):
+            for key, value in cursor.iternext():
+                if not key.startswith(digest):
+                    return
+                source, attribute = layout.decode_unresolved_key(key)
+                yield source, attribute, value
+
+    # --- indexes ---------------------------------------------------------------------------------------------------
+
+    def definitions(self) -> IndexDefinitions:
+        """All index definitions."""
+        if self._caches.applied == self.id:
+            return self._caches.definitions
+        return load_definitions(self.raw, self._databases)
+
+    def index_state(self, number: int, kind: IndexKind) -> IndexState | None:
+        """The state of an attribute's index of that kind, None where there is none."""
+        return self.definitions().state(number, kind)
+
+    def index_count(self, tenant: int, number: int, kind: IndexKind, key: bytes) -> int:
+        """How many entries stand under a key. `key` is a normalised value, a gram, or empty for presence."""
+        cursor = self.raw.cursor(self._databases.index)
+        return cursor.count() if cursor.set_key(index_key(tenant, number, kind.value, key)) else 0
+
+    def index_first(self, tenant: int, number: int, kind: IndexKind, key: bytes) -> tuple[int, int]:
+        """(first entry id, count) under a key; (0, 0) where nothing stands. Hot: the equality look-up."""
+        cursor = self.raw.cursor(self._databases.index)
+        if cursor.set_key(index_key(tenant, number, kind.value, key)):
+            return int.from_bytes(cursor.value(), "big"), cursor.count()
+        return 0, 0
+
+    def index_ids(
+        self, tenant: int, number: int, kind: IndexKind, key: bytes, after: int = 0
+    ) -> Iterator[int]:
+        """The entries under a key, ascending."""
+        cursor = self.raw.cursor(self._databases.index)
+        if cursor.set_range_dup(index_key(tenant, number, kind.value, key), pack_id(after + 1)):
+            for value in cursor.iternext_dup():
+                yield int.from_bytes(value, "big")
+
+    def index_has(self, tenant: int, number: int, kind: IndexKind, key: bytes, entry_id: int) -> bool:
+        """Whether an entry stands under a key."""
+        cursor = self.raw.cursor(self._databases.index)
+        return cursor.set_key_dup(index_key(tenant, number, kind.value, key), pack_id(entry_id))
+
+    def index_range(
+        self, tenant: int, number: int, low: bytes | None, high: bytes | None
+    ) -> Iterator[tuple[bytes, int]]:
+        """(key, entry id) of an ordering index between two ordering keys, both included, in the order of keys.
+
+        Keys are cut: check the record. An entry with several values may come several times.
+        """
+        prefix = index_key(tenant, number, layout.ORDERING, b"")
+        start = index_key(tenant, number, layout.ORDERING, low or b"")
+        stop = index_key(tenant, number, layout.ORDERING, high) if high is not None else None
+        cursor = self.raw.cursor(self._databases.index)
+        if cursor.set_range(start):
+            for key, value in cursor.iternext():
+                if not key.startswith(prefix) or (stop is not None and key > stop):
+                    return
+                yield key[len(prefix) :], int.from_bytes(value, "big")
+
+    # --- numbers, stamps, changes, meta -------------------------------------------------------------------------------
+
+    def attribute_number(self, key: str) -> int | None:
+        """The local number of an attribute's key, None where no entry ever had it."""
+        number = self._caches.attribute_numbers.get(key)
+        if number is None:
+            data = self.raw.get(layout.attribute_number_name(key), db=self._databases.meta)
+            return int.from_bytes(data, "big") if data is not None else None
+        return number
+
+    def attribute_key(self, number: int) -> str:
+        """The key ("oid" or "oid;option;…") of a local number; raises `StoreError` where it was never given."""
+        key = self._caches.attribute_keys.get(number)
+        if key is None:
+            data = self.raw.get(layout.attribute_key_name(number), db=self._databases.meta)
+            if data is None:
+                raise StoreError(f"attribute number {number} was never given")
+            return data.decode()
+        return key
+
+    def attribute_keys(self) -> Iterator[tuple[int, str]]:
+        """(number, key) of all attributes that any entry ever had."""
+        for number in range(1, self.counters().attribute + 1):
+            yield number, self.attribute_key(number)
+
+    def server_guid(self, number: int) -> bytes:
+        """The GUID of an originating server by its local number."""
+        data = self.raw.get(layout.server_guid_name(number), db=self._databases.meta)
+        if data is None:
+            raise StoreError(f"server number {number} was never given")
+        return data
+
+    def tenant_guid(self, tenant: int) -> bytes:
+        """The GUID of a tenant by its local number."""
+        data = self.raw.get(layout.tenant_guid_name(tenant), db=self._databases.meta)
+        if data is None:
+            raise StoreError(f"there is no tenant {tenant}")
+        return data
+
+    def tenants(self) -> list[int]:
+        """The numbers of all tenants."""
+        prefix = layout.TENANT_GUID_PREFIX
+        cursor = self.raw.cursor(self._databases.meta)
+        result: list[int] = []
+        if cursor.set_range(prefix):
+            for key in cursor.iternext(keys=True, values=False):
+                if not key.startswith(prefix):
+                    break
+                result.append(layout.number(key[len(prefix) :]))
+        return result
+
+    def counters(self) -> layout.Counters:
+        """The last numbers given out, the last clock value, the count of generations."""
+        if self._caches.applied == self.id:
+            return self._caches.counters
+        data = self.raw.get(layout.META_COUNTERS, db=self._databases.meta)
+        if data is None:
+            raise StoreError("the store has no counters")
+        return layout.decode_counters(data)
+
+    def last_usn(self) -> int:
+        """The last update sequence number."""
+        return self.counters().usn
+
+    def changes_since(self, usn: int, tenant: int | None = None) -> Iterator[ChangedEntry]:
+        """Changes later than `usn`, ascending, of one tenant or all. Each entry stands at its latest USN only."""
+        if tenant is not None:
+            yield from self._tenant_changes_since(usn, tenant)
+            return
+        cursor = self.raw.cursor(self._databases.changes)
+        if cursor.set_range(pack_id(usn + 1)):
+            for key, value in cursor.iternext():
+                owner, entry_id, removed = layout.decode_change(value)
+                yield ChangedEntry(int.from_bytes(key, "big"), owner, entry_id, removed)
+
+    def _tenant_changes_since(self, usn: int, tenant: int) -> Iterator[ChangedEntry]:
+        cursor = self.raw.cursor(self._databases.tenant_changes)
+        if cursor.set_range(layout.tenant_change_key(tenant, usn + 1)):
+            for key, value in cursor.iternext():
+                owner, changed = layout.decode_entry_key(key)
+                if owner != tenant:
+                    return
+                entry_id = int.from_bytes(value, "big")
+                yield ChangedEntry(changed, tenant, entry_id, not self.exists(tenant, entry_id))
+
+    def local_stamps(self, tenant: int, entry_id: int) -> LocalStamps:
+        """An entry's stamps with local numbers; raises `NoSuchEntry`."""
+        data = self.raw.get(entry_key(tenant, entry_id), db=self._databases.stamps)
+        if data is None:
+            raise NoSuchEntry(tenant)
+        return decode_stamps(data)
+
+    def stamps(self, tenant: int, entry_id: int) -> EntryStamps:
+        """An entry's stamps as every server understands them; those of links are in `link_stamps`."""
+        return global_stamps(self.local_stamps(tenant, entry_id), self.server_guid, self.attribute_key)
+
+    def generation(self, tenant: int, name: str) -> int:
+        """A generation: it grows with each change that it stands for. Tenant 0 for what is global."""
+        if self._caches.applied == self.id:
+            return self._caches.generations.get((tenant, name), 0)
+        return load_generations(self.raw, self._databases).get((tenant, name), 0)
+
+    def meta(self, name: bytes) -> bytes | None:
+        """A value of `meta` that `WriteTransaction.put_meta` wrote."""
+        return self.raw.get(b"other\0" + name, db=self._databases.meta)
+
+    def expired(self, now: float) -> Iterator[tuple[int, int]]:
+        """(tenant, entry id) of the entries whose time has come, the earliest first."""
+        limit = int(now * 1000)
+        for key in self.raw.cursor(self._databases.expiry).iternext(keys=True, values=False):
+            time, tenant, entry_id = layout.decode_expiry_key(key)
+            if time > limit:
+                return
+            if tenant:
+                yield tenant, entry_id
+
+    def descriptor(self, tenant: int, descriptor: int) -> bytes:
+        """The bytes of an interned descriptor; empty for number 0."""
+        if not descriptor:
+            return b""
+        data = self.raw.get(layout.descriptor_key(tenant, descriptor), db=self._databases.descriptors)
+        if data is None:
+            raise StoreError(f"there is no descriptor {descriptor}")
+        return data
+
+    def secret(self, tenant: int, entry_id: int, kind: bytes) -> bytes | None:
+        """An entry's secret of that kind, unsealed; None where there is none. Raises `KeyringError`."""
+        sealed = self.raw.get(layout.secret_key(tenant, entry_id, kind), db=self._databases.secrets)
+        if sealed is None:
+            return None
+        if self.store.keyring is None:
+            raise KeyringError("the store was opened without a keyring")
+        guid = self.record(tenant, entry_id).guid
+        return unseal(self.store.keyring, self.tenant_guid(tenant), guid, kind, sealed)
+
+    def secret_kinds(self, tenant: int, entry_id: int) -> list[bytes]:
+        """The kinds of secrets that an entry has."""
+        prefix = entry_key(tenant, entry_id)
+        cursor = self.raw.cursor(self._databases.secrets)
+        result: list[bytes] = []
+        if cursor.set_range(prefix):
+            for key in cursor.iternext(keys=True, values=False):
+                if not key.startswith(prefix):
+                    break
+                result.append(key[len(prefix) :])
+        return result
+
+    # --- derived values ----------------------------------------------------------------------------------------------
+
+    def cached(self, cache: DerivedCache[K, V], tenant: int, key: K) -> V | None:
+        """A value that an earlier transaction of the same state kept, None where there is none."""
+        if self._caches.applied == self.id:
+            return cache.of_tenant(tenant).get(key)
+        return None
+
+    def cache(self, cache: DerivedCache[K, V], tenant: int, key: K, value: V) -> None:
+        """Keep a value computed from this snapshot, where the snapshot is still the latest applied."""
+        self._caches.keep_derived(self.id, cache, tenant, key, value)
+
+
+def _rdn(record: Record) -> NormalisedRDN:
+    return record.normalised_rdn  # type: ignore[return-value]
