@@ -1,17 +1,45 @@
 """Operational attributes that no record holds: computed from the record, the tree and the links when asked for.
 
-`computed_values` is shared by search (entries and filters) and compare, so both always see the same.
+`computed_values` is shared by search (entries and filters) and compare, so both always see the same. Names come
+from RFC 4530 (entryUUID), RFC 5020 (entryDN), RFC 4512 §4.2 (subschemaSubentry), X.501 (hasSubordinates), RFC 2589
+(entryTtl), draft-boreham-numsubordinates and Active Directory (objectGUID, uSNCreated, uSNChanged, memberOf,
+whenCreated, whenChanged).
+
+`memberOf` is transitive: every group that has the entry as a member, or has such a group as a member, however deep;
+each group is visited once, so a cycle of groups ends. `lwMemberOfDirect` is one step of that.
 """
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+from lightwave.directory.operations.subschema_entry import (
+    SUBSCHEMA_DN,
+    is_subschema_entry,
+    subschema_values,
+)
 from lightwave.directory.schema.attribute import AttributeType
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import Record
 
-COMPUTED: frozenset[str]
-"""OIDs of the attribute types that `computed_values` answers"""
+_CREATE_TIMESTAMP = "2.5.18.1"
+_MODIFY_TIMESTAMP = "2.5.18.2"
+_MEMBERSHIP = ("2.5.4.31", "2.5.4.50")  # member, uniqueMember
+
+
+class _Subject(NamedTuple):
+    """The entry whose attribute is computed."""
+
+    txn: ReadTransaction
+    schema: Schema
+    tenant: int
+    entry_id: int
+    record: Record
+    now: float
 
 
 def computed_values(
@@ -24,3 +52,122 @@ def computed_values(
     now: float,
 ) -> list[bytes]:
     """Values of one computed attribute of an entry; [] when it has none (or when it is not computed at all)."""
+    compute = _functions(schema).get(attribute.oid)
+    if compute is not None:
+        return compute(_Subject(txn, schema, tenant, entry_id, record, now))
+    if is_subschema_entry(txn, schema, tenant, entry_id):
+        return subschema_values(schema, attribute)
+    return []
+
+
+def computed_types(schema: Schema) -> frozenset[str]:
+    """OIDs of the attribute types that are always computed and never stored."""
+    return frozenset(_functions(schema))
+
+
+def group_ids(txn: ReadTransaction, tenant: int, entry_id: int, *, direct: bool = False) -> list[int]:
+    """Ids of the groups that an entry belongs to, nearest first; with `direct` only those that name it."""
+    numbers = [n for n in map(txn.attribute_number, _MEMBERSHIP) if n is not None]
+    # Starting with the entry itself keeps a group in a cycle from being its own member.
+    seen = {entry_id}
+    found: list[int] = []
+    front = [entry_id]
+    while front:
+        following: list[int] = []
+        for member in front:
+            for number in numbers:
+                for group in txn.link_sources(tenant, member, number):
+                    if group not in seen:
+                        seen.add(group)
+                        following.append(group)
+        found += following
+        front = [] if direct else following
+    return found
+
+
+def _entry_uuid(subject: _Subject) -> list[bytes]:
+    return [str(uuid.UUID(bytes=subject.record.guid)).encode()]
+
+
+def _object_guid(subject: _Subject) -> list[bytes]:
+    return [subject.record.guid]
+
+
+def _usn_created(subject: _Subject) -> list[bytes]:
+    return [b"%d" % subject.record.usn_created]
+
+
+def _usn_changed(subject: _Subject) -> list[bytes]:
+    return [b"%d" % subject.record.usn_changed]
+
+
+def _entry_dn(subject: _Subject) -> list[bytes]:
+    return [subject.txn.dn(subject.tenant, subject.entry_id)]
+
+
+def _subschema_subentry(subject: _Subject) -> list[bytes]:
+    return [SUBSCHEMA_DN]
+
+
+def _has_subordinates(subject: _Subject) -> list[bytes]:
+    return [b"TRUE" if subject.txn.child_count(subject.tenant, subject.entry_id) else b"FALSE"]
+
+
+def _num_subordinates(subject: _Subject) -> list[bytes]:
+    return [b"%d" % subject.txn.child_count(subject.tenant, subject.entry_id)]
+
+
+def _member_of(subject: _Subject) -> list[bytes]:
+    txn, tenant = subject.txn, subject.tenant
+    return [txn.dn(tenant, group) for group in group_ids(txn, tenant, subject.entry_id)]
+
+
+def _member_of_direct(subject: _Subject) -> list[bytes]:
+    txn, tenant = subject.txn, subject.tenant
+    return [txn.dn(tenant, group) for group in group_ids(txn, tenant, subject.entry_id, direct=True)]
+
+
+def _entry_ttl(subject: _Subject) -> list[bytes]:
+    expires = subject.record.expires
+    return [b"%d" % max(0, expires // 1000 - int(subject.now))] if expires else []
+
+
+def _when_created(subject: _Subject) -> list[bytes]:
+    return _copied(subject, _CREATE_TIMESTAMP)
+
+
+def _when_changed(subject: _Subject) -> list[bytes]:
+    return _copied(subject, _MODIFY_TIMESTAMP)
+
+
+def _copied(subject: _Subject, oid: str) -> list[bytes]:
+    number = subject.txn.attribute_number(oid)
+    return [] if number is None else subject.record.values(number)
+
+
+_BY_NAME: dict[str, Callable[[_Subject], list[bytes]]] = {
+    "entryUUID": _entry_uuid,
+    "objectGUID": _object_guid,
+    "uSNCreated": _usn_created,
+    "uSNChanged": _usn_changed,
+    "entryDN": _entry_dn,
+    "distinguishedName": _entry_dn,
+    "subschemaSubentry": _subschema_subentry,
+    "hasSubordinates": _has_subordinates,
+    "numSubordinates": _num_subordinates,
+    "memberOf": _member_of,
+    "lwMemberOfDirect": _member_of_direct,
+    "entryTtl": _entry_ttl,
+    "whenCreated": _when_created,
+    "whenChanged": _when_changed,
+}
+
+
+@lru_cache(maxsize=16)
+def _functions(schema: Schema) -> dict[str, Callable[[_Subject], list[bytes]]]:
+    found = {}
+    for name, compute in _BY_NAME.items():
+        attribute = schema.attribute(name)
+        if attribute is not None:
+            found[attribute.oid] = compute
+    return found

@@ -1,0 +1,129 @@
+"""From a DN on the wire to the entry it names: the first step of every operation.
+
+Failures are RFC 4511's: invalidDNSyntax, noSuchObject with the name of the deepest entry that exists (§4.1.9),
+and a referral where the path passes through a referral object (RFC 3296 §5).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lightwave.directory.access.decision import Decision, decide, relation_of
+from lightwave.directory.access.descriptor import effective_descriptor
+from lightwave.directory.access.rights import Right
+from lightwave.directory.ldap.dn import DNSyntaxError
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations.context import Context
+from lightwave.directory.schema.attribute import AttributeDescription
+from lightwave.directory.schema.classset import ClassSet, class_set
+from lightwave.directory.schema.errors import InvalidValue
+from lightwave.directory.schema.normalisation import NormalisedDN, normalise_dn_text
+from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.errors import NoSuchEntry
+from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.record import Record
+
+OBJECT_CLASS = "2.5.4.0"
+ALIAS = "2.5.6.1"
+REFERRAL = "2.16.840.1.113730.3.2.6"
+REFERRAL_URI = "2.16.840.1.113730.3.1.34"
+SUBENTRY = "2.5.17.0"
+DYNAMIC_OBJECT = "1.3.6.1.4.1.1466.101.119.2"
+
+
+class Place(NamedTuple):
+    """An entry that exists."""
+
+    tenant: int
+    entry_id: int
+    name: NormalisedDN
+
+
+def normalised_name(schema: Schema, dn: bytes) -> NormalisedDN:
+    """The DN in its one canonical form; raises DirectoryError invalidDNSyntax."""
+    try:
+        return normalise_dn_text(schema, dn)
+    except (DNSyntaxError, InvalidValue) as error:
+        raise DirectoryError(ResultCode.INVALID_DN_SYNTAX, "invalid DN", detail=str(error)) from error
+
+
+def find(txn: ReadTransaction, schema: Schema, context: Context, dn: bytes) -> Place:
+    """The entry that `dn` names; raises DirectoryError (invalidDNSyntax, noSuchObject, referral)."""
+    return find_name(txn, schema, context, normalised_name(schema, dn))
+
+
+def find_name(txn: ReadTransaction, schema: Schema, context: Context, name: NormalisedDN) -> Place:
+    """The entry with this normalised name; raises DirectoryError (noSuchObject, referral)."""
+    try:
+        tenant, entry_id = txn.find(name)
+    except NoSuchEntry as error:
+        raise missing(txn, schema, context, error) from None
+    return Place(tenant, entry_id, name)
+
+
+def missing(
+    txn: ReadTransaction, schema: Schema, context: Context, error: NoSuchEntry, message: str = ""
+) -> DirectoryError:
+    """What to answer when a name names nothing: noSuchObject, or a referral where a referral object is above it."""
+    if error.matched_entry_id == 0:
+        return DirectoryError(ResultCode.NO_SUCH_OBJECT, message)
+    record = txn.record(error.matched_tenant, error.matched_entry_id)
+    matched = txn.dn(error.matched_tenant, error.matched_entry_id)
+    if not context.manages_dsa_it and is_referral(txn, schema, record):
+        return referral(txn, matched, record)
+    return DirectoryError(ResultCode.NO_SUCH_OBJECT, message, matched)
+
+
+def classes_of(txn: ReadTransaction, schema: Schema, record: Record) -> ClassSet:
+    """The entry's object classes."""
+    number = txn.attribute_number(OBJECT_CLASS)
+    return class_set(schema, () if number is None else tuple(record.values(number)))
+
+
+def is_referral(txn: ReadTransaction, schema: Schema, record: Record) -> bool:
+    """Whether the entry is a referral object (RFC 3296 §2)."""
+    return REFERRAL in classes_of(txn, schema, record).oids
+
+
+def referral(txn: ReadTransaction, dn: bytes, record: Record) -> DirectoryError:
+    """The referral result for a request that reaches the referral object `record` (RFC 3296 §5.2)."""
+    number = txn.attribute_number(REFERRAL_URI)
+    values = () if number is None else record.values(number)
+    # RFC 3296 §2.2: a label may follow the URI; it is not part of what a client is sent.
+    uris = tuple(value.split(b" ", 1)[0] for value in values)
+    return DirectoryError(ResultCode.REFERRAL, "", dn, referrals=uris)
+
+
+def check_right(
+    txn: ReadTransaction, context: Context, tenant: int, entry_id: int, record: Record | None, wanted: Right
+) -> Decision:
+    """The decision about an entry; raises DirectoryError unless it grants all rights that are `wanted`."""
+    token = context.token
+    decision = decide(
+        token, effective_descriptor(txn, tenant, entry_id, record), relation_of(token, tenant, entry_id)
+    )
+    if decision.rights & wanted != wanted:
+        raise denied(context)
+    return decision
+
+
+def denied(context: Context, message: str = "") -> DirectoryError:
+    """The refusal for want of a right: anonymous clients are told to authenticate first."""
+    if context.token.is_anonymous:
+        return DirectoryError(ResultCode.STRONGER_AUTH_REQUIRED, "modifications require authentication")
+    return DirectoryError(ResultCode.INSUFFICIENT_ACCESS_RIGHTS, message)
+
+
+def describe(schema: Schema, text: str) -> AttributeDescription:
+    """The attribute description that a request names; raises DirectoryError undefinedAttributeType."""
+    description = schema.describe(text)
+    if description is None:
+        # What a client sent is repeated to it only in a form that can't upset a terminal or a log.
+        name = text if text.isascii() and text.isprintable() and len(text) <= 64 else "attribute"
+        raise DirectoryError(ResultCode.UNDEFINED_ATTRIBUTE_TYPE, f"{name}: attribute type undefined")
+    return description
+
+
+def description_of(txn: ReadTransaction, schema: Schema, number: int) -> AttributeDescription | None:
+    """The description of a stored attribute; None when the schema no longer knows its type."""
+    return schema.describe(txn.attribute_key(number))

@@ -1,0 +1,186 @@
+"""Modify (RFC 4511 §4.6, increment: RFC 4525).
+
+gather: changes are parsed, the entry is found, access is decided.
+check: changes are carried out on working copies; what they touch is checked against the entry's classes.
+issue: plug-ins, stamps, record, links, secrets.
+
+Only what the request names is decoded; an entry's other attributes are carried over as bytes, so a modify costs the
+same whatever else the entry holds. A change of objectClass is the exception: it looks at every attribute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lightwave.directory.access.attribute_set import ALL
+from lightwave.directory.access.rights import Right
+from lightwave.directory.ldap.messages import ModifyKind, ModifyRequest
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations.changes import LinkAttribute, ParsedChange, RecordAttribute, parse_change
+from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.drafts import DraftModify
+from lightwave.directory.operations.entry_checks import (
+    check_attribute,
+    check_classes,
+    check_content,
+    check_rdn,
+    check_size,
+    edits_of,
+    stored_attribute,
+)
+from lightwave.directory.operations.gather import (
+    REFERRAL,
+    Place,
+    check_right,
+    classes_of,
+    denied,
+    find,
+    referral,
+)
+from lightwave.directory.operations.plugins.operational import stamp_modification
+from lightwave.directory.operations.ports import Effect, Plugin, Target
+from lightwave.directory.schema.classset import ClassSet
+from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.record import TOMBSTONE, Record
+from lightwave.directory.store.writing import AttributeChange, WriteTransaction
+
+
+@dataclass(slots=True)
+class Gathered:
+    """A modify whose entry is found and whose requester may make it."""
+
+    place: Place
+    record: Record
+    classes: ClassSet
+    changes: list[ParsedChange]
+    """changes of attributes that the entry or its links hold"""
+    secrets: list[ParsedChange]
+    """changes of secret attributes: the ports' work"""
+
+    @property
+    def target(self) -> Target:
+        """The entry, for ports."""
+        return Target(self.place.tenant, self.place.entry_id, self.record.guid)
+
+
+def gather(txn: ReadTransaction, schema: Schema, context: Context, request: ModifyRequest) -> Gathered:
+    """Finds the entry and decides access; raises DirectoryError."""
+    changes, secrets = parse_changes(schema, request)
+    place = find(txn, schema, context, request.dn)
+    record = txn.record(place.tenant, place.entry_id)
+    classes = classes_of(txn, schema, record)
+    if REFERRAL in classes.oids and not context.manages_dsa_it:
+        raise referral(txn, txn.dn(place.tenant, place.entry_id, record), record)
+    if record.flags & TOMBSTONE:
+        raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "a deleted entry can't be changed")
+    decision = check_right(txn, context, place.tenant, place.entry_id, record, Right.WRITE_PROPERTY)
+    if decision.writable is not ALL:
+        for change in (*changes, *secrets):
+            if txn.attribute_number(change.description.key) not in decision.writable:
+                raise denied(context)
+    return Gathered(place, record, classes, changes, secrets)
+
+
+def parse_changes(schema: Schema, request: ModifyRequest) -> tuple[list[ParsedChange], list[ParsedChange]]:
+    """(changes of stored attributes, changes of secret ones); what no entry could take is refused here."""
+    if not request.changes:
+        raise DirectoryError(ResultCode.PROTOCOL_ERROR, "no modifications provided")
+    changes: list[ParsedChange] = []
+    secrets: list[ParsedChange] = []
+    for change in request.changes:
+        parsed = parse_change(schema, change)
+        attribute = parsed.description.type
+        if attribute.is_secret:
+            secrets.append(parsed)
+            continue
+        if attribute.no_user_modification:
+            raise DirectoryError(
+                ResultCode.CONSTRAINT_VIOLATION, f"{parsed.description.text}: no user modification allowed"
+            )
+        changes.append(parsed)
+    return changes, secrets
+
+
+def apply(
+    txn: WriteTransaction,
+    schema: Schema,
+    context: Context,
+    request: ModifyRequest,
+    effects: Sequence[Effect] = (),
+    plugins: Sequence[Plugin] = (),
+) -> None:
+    """Carries out a modify; raises DirectoryError or PreconditionBroken, and then nothing may be committed."""
+    gathered = gather(txn, schema, context, request)
+    for effect in effects:
+        effect.verify(txn, gathered.target)
+    draft = check(txn, schema, context, gathered)
+    for plugin in plugins:
+        plugin.on_modify(txn, context, draft)
+    issue(txn, context, draft, effects)
+
+
+def check(txn: ReadTransaction, schema: Schema, context: Context, gathered: Gathered) -> DraftModify:
+    """Carries the changes out on working copies and checks the result; raises DirectoryError."""
+    place, record = gathered.place, gathered.record
+    stored: dict[str, RecordAttribute] = {}
+    links: dict[str, LinkAttribute] = {}
+    for change in gathered.changes:
+        description = change.description
+        attribute = stored.get(description.key)
+        if attribute is None:
+            attribute = stored[description.key] = stored_attribute(txn, record, description)
+        if not description.type.is_link:
+            attribute.apply(change)
+            continue
+        link = links.get(description.key)
+        if link is None:
+            link = LinkAttribute(txn, schema, place.tenant, place.entry_id, description, attribute)
+            links[description.key] = link
+        link.apply(change)
+    for key, attribute in stored.items():
+        check_attribute(attribute, links.get(key), context)
+    check_rdn(schema, record, stored)
+    classes = check_classes(schema, gathered.classes, stored)
+    check_content(txn, schema, place, record, classes, stored, links, _secrets(gathered))
+    edits = edits_of(stored)
+    check_size(record, edits, context)
+    changed_links = {key: edit for key, link in links.items() if (edit := link.edit()) is not None}
+    return DraftModify(schema, place.tenant, place.entry_id, record, edits, changed_links, classes.oids)
+
+
+def _secrets(gathered: Gathered) -> dict[str, bool]:
+    """By OID, which secret attributes the changes leave set and which they remove."""
+    found: dict[str, bool] = {}
+    for change in gathered.secrets:
+        oid = change.description.type.oid
+        if change.kind is ModifyKind.DELETE:
+            found[oid] = False
+        elif change.values or change.kind is ModifyKind.REPLACE:
+            found[oid] = bool(change.values)
+    return found
+
+
+def issue(
+    txn: WriteTransaction, context: Context, draft: DraftModify, effects: Sequence[Effect] = ()
+) -> None:
+    """Writes a checked modify."""
+    tenant, entry_id = draft.tenant, draft.entry_id
+    change = txn.begin_change()
+    changes = [
+        AttributeChange(edit.description, edit.after, edit.added, edit.removed, edit.whole)
+        for edit in draft.edits.values()
+    ]
+    changes += stamp_modification(draft.schema, context, change)
+    txn.update_entry(tenant, entry_id, changes, change)
+    for link in draft.links.values():
+        if link.removed:
+            txn.remove_links(tenant, entry_id, link.description, tuple(link.removed), change)
+        if link.added:
+            txn.add_links(tenant, entry_id, link.description, tuple(link.added), change)
+    if draft.expires is not None:
+        txn.set_expiry(tenant, entry_id, draft.expires, change)
+    target = Target(tenant, entry_id, draft.record.guid)
+    for effect in effects:
+        effect.apply(txn, target, change)

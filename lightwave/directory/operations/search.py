@@ -1,0 +1,324 @@
+"""Search (RFC 4511 §4.5): gather the base, the filter and the plan; then look at candidates, a slice at a time.
+
+A `Search` is made in one read transaction and advanced in as many as it needs: each call to `advance` looks at
+candidates until its time slice, its byte budget or its page is used up. What a candidate has to pass: in scope, not a
+tombstone, readable, and the filter True with the requester's rights. The hot path (a base read, an indexed equality
+with a handful of candidates) is one `start` and one `advance` in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import final
+
+from lightwave.directory.access.attribute_set import ALL, AttributeSet
+from lightwave.directory.access.decision import STRANGER, decide, relation_of
+from lightwave.directory.access.descriptor import effective_descriptor
+from lightwave.directory.access.rights import Right
+from lightwave.directory.ldap.requests import SearchRequest
+from lightwave.directory.ldap.responses import encode_entry
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations.aliases import alias_targets, aliased_name, resolve_base
+from lightwave.directory.operations.attribute_table import AttributeTable, AttributeTables
+from lightwave.directory.operations.candidate import Candidate
+from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.planner import Plan, plan_scope
+from lightwave.directory.operations.resolved_filter import Resolved, Resolver
+from lightwave.directory.operations.selection import Selection
+from lightwave.directory.operations.sources import Chained, Listed, Source
+from lightwave.directory.schema.errors import InvalidValue
+from lightwave.directory.schema.normalisation import normalise_dn_text
+from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.errors import DamagedRecord, NoSuchEntry
+from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.record import TOMBSTONE, Record
+
+BASE, ONE_LEVEL, SUBTREE, SUBORDINATES = 0, 1, 2, 3
+NEVER, IN_SEARCHING, FINDING_BASE, ALWAYS = 0, 1, 2, 3
+
+SLICE = 0.002
+"""seconds that one search may hold the reactor"""
+CLOCK_EVERY = 16
+"""candidates between two looks at the clock"""
+
+
+class Searches:
+    """What all searches of a process share: attribute tables and selections that were made before."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self.monotonic = monotonic
+        self._tables = AttributeTables()
+        self._selections: dict[tuple[tuple[str, ...], bool], Selection] = {}
+        self._selections_of: AttributeTable | None = None
+
+    def table(self, txn: ReadTransaction, schema: Schema) -> AttributeTable:
+        """The attribute numbers that hold in `txn`."""
+        return self._tables.current(txn, schema)
+
+    def selection(self, table: AttributeTable, requested: tuple[str, ...], types_only: bool) -> Selection:
+        """The selection for an attribute list; made once per list and table."""
+        if self._selections_of is not table:
+            self._selections = {}
+            self._selections_of = table
+        key = (requested, types_only)
+        found = self._selections.get(key)
+        if found is None:
+            if len(self._selections) > 1_000:
+                self._selections.clear()  # lists come from clients: they must not fill the memory
+            found = self._selections[key] = Selection(table, requested, types_only)
+        return found
+
+
+@final
+class Search:
+    """One search under way. `returned` counts entries of all pages; `finished` when there is nothing more."""
+
+    __slots__ = (
+        "_allowed",
+        "_base",
+        "_bases",
+        "_context",
+        "_deadline",
+        "_examined",
+        "_follow_aliases",
+        "_ids",
+        "_node",
+        "_position",
+        "_request",
+        "_schema",
+        "_scope",
+        "_searches",
+        "_selection",
+        "_shared_readable",
+        "_show_deleted",
+        "_size_limit",
+        "_source",
+        "_table",
+        "_tenant",
+        "damaged",
+        "examined_limit",
+        "finished",
+        "message_id",
+        "plan",
+        "returned",
+    )
+
+    def __init__(
+        self,
+        searches: Searches,
+        txn: ReadTransaction,
+        schema: Schema,
+        context: Context,
+        message_id: int,
+        request: SearchRequest,
+        *,
+        show_deleted: bool = False,
+        paged: bool = False,
+    ) -> None:
+        """Finds the base and makes the plan; raises DirectoryError."""
+        limits = context.limits
+        self._searches = searches
+        self._context = context
+        self._request = request
+        self.message_id = message_id
+        self._schema = schema
+        self._show_deleted = show_deleted
+        scope = self._scope = request.scope
+        if not BASE <= scope <= SUBORDINATES:
+            raise DirectoryError(ResultCode.PROTOCOL_ERROR, f"scope {scope} is not defined")
+        self._tenant, self._base = self._find_base(txn)
+        table = self._table = searches.table(txn, schema)
+        self._node: Resolved = Resolver(table, txn.find).resolve(request.filter)
+        self._selection = searches.selection(table, request.attributes, request.types_only)
+        size = request.size_limit
+        self._size_limit = size if 0 < size and (paged or size < limits.size) else limits.size
+        if paged and not size:
+            self._size_limit = 1 << 62
+        wait = limits.time if not request.time_limit else min(limits.time, request.time_limit)
+        self._deadline = searches.monotonic() + wait
+        self._allowed: dict[tuple[int, int], AttributeSet | None] = {}
+        self._shared_readable: AttributeSet | None = ALL if context.token.is_administrator else None
+        self._examined = 0
+        self.examined_limit = limits.look_through
+        self.returned = 0
+        self.damaged = 0
+        self.finished = False
+        self._ids: list[int] = []
+        self._position = 0
+        self._bases: frozenset[int] | None = None
+        self._follow_aliases = False
+        self.plan: Plan | None = None
+        if scope == BASE:
+            self._source: Source = Listed([self._base])
+        else:
+            self._plan(txn)
+
+    def _find_base(self, txn: ReadTransaction) -> tuple[int, int]:
+        request = self._request
+        try:
+            name = normalise_dn_text(self._schema, request.base)
+        except InvalidValue:
+            raise DirectoryError(
+                ResultCode.INVALID_DN_SYNTAX, "the base is not a distinguished name"
+            ) from None
+        if not name:
+            raise DirectoryError(ResultCode.NO_SUCH_OBJECT, "name a naming context as the base")
+        try:
+            found = txn.find(name)
+            if request.deref in (FINDING_BASE, ALWAYS):
+                found = resolve_base(txn, self._schema, name, found)
+        except NoSuchEntry as error:
+            if request.deref in (FINDING_BASE, ALWAYS) and error.matched_entry_id:
+                redirected = resolve_base(txn, self._schema, name, None)
+                if redirected is not None:
+                    return redirected
+            raise self.no_such_object(txn, error) from None
+        if self._readable(txn, *found) is None:
+            raise DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
+        return found
+
+    def no_such_object(self, txn: ReadTransaction, error: NoSuchEntry) -> DirectoryError:
+        """noSuchObject with the deepest existing superior, if the requester may see that one."""
+        tenant, entry_id = error.matched_tenant, error.matched_entry_id
+        if not entry_id or self._readable(txn, tenant, entry_id) is None:
+            return DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
+        return DirectoryError(ResultCode.NO_SUCH_OBJECT, "", matched=txn.dn(tenant, entry_id))
+
+    def _plan(self, txn: ReadTransaction) -> None:
+        """Candidates for the scopes below the base."""
+        tenant, base = self._tenant, self._base
+        plan = self.plan = plan_scope(txn, self._table, tenant, base, self._scope, self._node)
+        self._source = plan.make()
+        if self._request.deref in (IN_SEARCHING, ALWAYS):
+            targets = alias_targets(txn, self._schema, tenant, base, self._scope)
+            if targets is not None:
+                self._follow_aliases = True
+                self._bases = frozenset(targets)
+                self._source = self._through_aliases(txn, targets)
+
+    def _through_aliases(self, txn: ReadTransaction, targets: list[int]) -> Source:
+        """Where aliases lead out of the subtree, each base that is reached is a scope of its own."""
+        if self._scope == ONE_LEVEL:
+            return Chained([self._source, Listed(targets)])
+        sources = [self._source]
+        for target in targets:
+            plan = plan_scope(txn, self._table, self._tenant, target, SUBTREE, self._node)
+            sources.append(plan.make())
+        return Chained(sources)
+
+    def _readable(self, txn: ReadTransaction, tenant: int, entry_id: int) -> AttributeSet | None:
+        """Which attributes of an entry the requester may read; None when he may not see the entry at all."""
+        token = self._context.token
+        decision = decide(
+            token, effective_descriptor(txn, tenant, entry_id), relation_of(token, tenant, entry_id)
+        )
+        return decision.readable if decision.allows(Right.READ_PROPERTY) else None
+
+    def _in_scope(self, txn: ReadTransaction, entry_id: int, parent: int, record: Record) -> bool:
+        """Whether a candidate is in the scope of the search, or of a base that an alias led to."""
+        if self._scope == BASE:
+            return True
+        base, tenant = self._base, self._tenant
+        if self._scope == ONE_LEVEL:
+            return parent == base or (self._bases is not None and entry_id in self._bases)
+        if entry_id == base:
+            return self._scope == SUBTREE
+        if parent == base or txn.is_below(tenant, entry_id, base, record):
+            return True
+        if self._bases is None:
+            return False
+        return any(txn.is_below(tenant, entry_id, one, record) for one in self._bases)
+
+    def advance(
+        self, txn: ReadTransaction, out: list[bytes], *, entries: int, octets: int, until: float
+    ) -> None:
+        """Appends entries to `out` until one of the budgets is used up; sets `finished` at the end.
+
+        entries: most entries of this call. octets: bytes after which it stops. until: monotonic time.
+        Raises DirectoryError when a limit is reached; what was found before stands in `out`.
+        """
+        written = 0
+        given = 0
+        while True:
+            if self._position >= len(self._ids):
+                self._ids = self._source.batch(txn)
+                self._position = 0
+                if not self._ids:
+                    self.finished = True
+                    return
+            entry_id = self._ids[self._position]
+            if self._examined & (CLOCK_EVERY - 1) == CLOCK_EVERY - 1:
+                now = self._searches.monotonic()
+                if now > self._deadline:
+                    raise DirectoryError(ResultCode.TIME_LIMIT_EXCEEDED, "")
+                if now > until:
+                    self._examined += 1
+                    return
+            self._examined += 1
+            if self._examined > self.examined_limit:
+                raise DirectoryError(
+                    ResultCode.ADMIN_LIMIT_EXCEEDED,
+                    "the search looks at too many entries: use an indexed attribute",
+                )
+            encoded = self._try(txn, entry_id)
+            if encoded is not None:
+                if self.returned >= self._size_limit:
+                    raise DirectoryError(ResultCode.SIZE_LIMIT_EXCEEDED, "")
+                if given >= entries:
+                    return  # the position stays: this one opens the next page
+                self.returned += 1
+                given += 1
+                written += len(encoded)
+                out.append(encoded)
+            self._position += 1
+            if written > octets:
+                return
+
+    def _try(self, txn: ReadTransaction, entry_id: int) -> bytes | None:
+        """The encoded SearchResultEntry of a candidate, None when it does not pass."""
+        tenant = self._tenant
+        try:
+            record = txn.record(tenant, entry_id)
+        except NoSuchEntry:
+            return None  # removed since the index was read
+        except DamagedRecord:
+            if self._scope == BASE:
+                raise
+            self.damaged += 1
+            return None
+        if record.flags & TOMBSTONE and not self._show_deleted:
+            return None
+        parent = record.parent
+        if not self._in_scope(txn, entry_id, parent, record):
+            return None
+        readable = self._shared_readable
+        if readable is None:
+            readable = self._readable_here(txn, entry_id, parent, record.descriptor)
+            if readable is None:
+                return None
+        candidate = Candidate(txn, self._schema, tenant, entry_id, record, readable, self._context.now)
+        if self._node.matches(candidate) is not True:
+            return None
+        if self._follow_aliases and aliased_name(txn, tenant, entry_id) is not None:
+            return None
+        return encode_entry(
+            self.message_id, txn.dn(tenant, entry_id, record), self._selection.encode(candidate)
+        )
+
+    def _readable_here(
+        self, txn: ReadTransaction, entry_id: int, parent: int, descriptor: int
+    ) -> AttributeSet | None:
+        """As `_readable`, remembered for entries of one parent and one descriptor of their own."""
+        if entry_id == self._context.token.entry_id or parent == 0:
+            return self._readable(txn, self._tenant, entry_id)
+        key = (parent, descriptor)
+        try:
+            return self._allowed[key]
+        except KeyError:
+            token = self._context.token
+            decision = decide(token, effective_descriptor(txn, self._tenant, entry_id), STRANGER)
+            readable = decision.readable if decision.allows(Right.READ_PROPERTY) else None
+            if len(self._allowed) > 10_000:
+                self._allowed.clear()
+            self._allowed[key] = readable
+            return readable

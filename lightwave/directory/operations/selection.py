@@ -1,0 +1,144 @@
+"""Which attributes of an entry a search returns (RFC 4511 §4.5.1.8), made ready once per search.
+
+`*` is all user attributes, `+` all operational ones (RFC 3673), `@class` what an object class names (RFC 4529),
+`1.1` none. A record holds its attributes as LDAP sends them, so most entries leave by copying slices: all user
+attributes are one slice. Links and computed attributes are written out here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import final
+
+from lightwave.directory.access.attribute_set import ALL
+from lightwave.directory.operations.attribute_table import AttributeTable
+from lightwave.directory.operations.candidate import Candidate
+from lightwave.directory.operations.computed import COMPUTED
+from lightwave.directory.schema.attribute import AttributeDescription, AttributeType
+from lightwave.directory.store.record import HAS_LINKS, encode_attribute
+from lightwave.wire.ber import read_header
+
+NO_ATTRIBUTES = "1.1"
+
+
+@final
+class Selection:
+    """What of an entry is sent: made for one attribute list, one table and typesOnly or not."""
+
+    __slots__ = ("_computed", "_links", "_numbers", "_operational", "_table", "_types_only", "_user")
+
+    def __init__(self, table: AttributeTable, requested: tuple[str, ...], types_only: bool) -> None:
+        self._table = table
+        self._types_only = types_only
+        self._user = not requested or "*" in requested
+        self._operational = "+" in requested
+        numbers: set[int] = set()
+        computed: dict[str, AttributeType] = {}
+        for description in self._descriptions(requested):
+            numbers.update(table.covered(description))
+            if not description.options:
+                for one in table.schema.subtypes(description.type):
+                    if one.oid in COMPUTED:
+                        computed[one.oid] = one
+        if self._operational:
+            numbers |= table.operational
+            for oid in COMPUTED:
+                found = table.schema.attribute(oid)
+                if found is not None and found.is_operational:
+                    computed[oid] = found
+        self._links = tuple(sorted(n for n in (numbers | self._user_links()) if self._is_link(n)))
+        self._numbers = frozenset(numbers)
+        self._computed = tuple(computed.values())
+
+    def _descriptions(self, requested: tuple[str, ...]) -> Iterator[AttributeDescription]:
+        schema = self._table.schema
+        for text in requested:
+            if text in ("*", "+", NO_ATTRIBUTES):
+                continue
+            if text.startswith("@"):
+                named = schema.object_class(text[1:])
+                if named is None:
+                    continue
+                for attribute in named.all_must | named.all_may:
+                    description = schema.describe(attribute.oid)
+                    if description is not None:
+                        yield description
+                continue
+            description = schema.describe(text)
+            if description is not None and not description.type.is_secret:
+                yield description
+
+    def _user_links(self) -> frozenset[int]:
+        if not self._user:
+            return frozenset()
+        table = self._table
+        return table.links - table.operational
+
+    def _is_link(self, number: int) -> bool:
+        return number in self._table.links
+
+    def encode(self, candidate: Candidate) -> bytes:
+        """The entry's attributes as a run of PartialAttribute encodings (RFC 4511 §4.5.2)."""
+        record = candidate.record
+        if (
+            self._user
+            and not self._numbers
+            and not self._computed
+            and not self._types_only
+            and candidate.readable is ALL
+            and not record.flags & HAS_LINKS
+        ):
+            return record.user_block
+        parts = self._stored(candidate)
+        if self._links:
+            parts = self._with_links(candidate, parts)
+        for attribute in self._computed:
+            values = candidate.computed(attribute)
+            if values:
+                parts.append((attribute.name.encode(), encode_attribute(attribute.name.encode(), values)))
+        if self._types_only:
+            return b"".join(encode_attribute(name, ()) for name, _ in parts)
+        return b"".join(encoded for _, encoded in parts)
+
+    def _stored(self, candidate: Candidate) -> list[tuple[bytes, bytes]]:
+        numbers = self._numbers
+        record = candidate.record
+        user = frozenset(record.user_numbers) if self._user else frozenset()
+        return [
+            (b"" if not self._types_only else _name(encoded), encoded)
+            for number, encoded in record.attributes()
+            if (number in numbers or number in user) and candidate.may_read(number)
+        ]
+
+    def _with_links(
+        self, candidate: Candidate, parts: list[tuple[bytes, bytes]]
+    ) -> list[tuple[bytes, bytes]]:
+        """Adds the attributes kept as links; values that name nothing yet join them from the record."""
+        record, txn, tenant = candidate.record, candidate.txn, candidate.tenant
+        if not record.flags & HAS_LINKS:
+            return parts
+        for number in self._links:
+            if not candidate.may_read(number):
+                continue
+            names = [
+                txn.dn(tenant, target) for target in txn.link_targets(tenant, candidate.entry_id, number)
+            ]
+            if not names:
+                continue
+            description = self._table.description(number)
+            if description is None:
+                continue
+            waiting = record.encoded(number)
+            if waiting is not None:
+                parts = [(name, encoded) for name, encoded in parts if encoded != waiting]
+                names.extend(record.values(number))
+            name = description.text.encode()
+            parts.append((name, encode_attribute(name, names)))
+        return parts
+
+
+def _name(encoded: bytes) -> bytes:
+    """The attribute description of a PartialAttribute encoding of ours."""
+    _, start, stop = read_header(encoded, 0, len(encoded))
+    _, start, stop = read_header(encoded, start, stop)
+    return encoded[start:stop]
