@@ -127,7 +127,7 @@ def _fail(message: str, index: int) -> NoReturn:
 
 
 def _read_blocks(stream: BinaryIO, max_record: int) -> Iterator[tuple[int, bytes]]:
-    """Cut the file at blank lines: (number of the first line, lines joined by LF without the last one's LF)."""
+    """Cut the file at blank lines: (number of the first line, lines joined by LF)."""
     line = 1
     rest = stream.read(3)
     if rest == b"\xef\xbb\xbf":
@@ -164,7 +164,7 @@ def _trimmed(line: int, record: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _physical_line(text: bytes, index: int) -> int:
-    """How many lines of the record stand before the pair of this index (comments and folded lines included)."""
+    """How many lines of the record stand before the pair of this index, comments and folded ones included."""
     number = 0
     in_comment = False
     for number, line in enumerate(text.split(b"\n")):
