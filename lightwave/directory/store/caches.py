@@ -166,9 +166,7 @@ class Caches:
             if self.applied == snapshot:
                 self.places.put(entry_id, place)
 
-    def keep_derived(
-        self, snapshot: int, cache: DerivedCache[K, V], tenant: int, key: K, value: V
-    ) -> None:
+    def keep_derived(self, snapshot: int, cache: DerivedCache[K, V], tenant: int, key: K, value: V) -> None:
         """Remember a derived value, if `snapshot` is still what has been applied."""
         with self.lock:
             if self.applied == snapshot:
@@ -260,9 +258,7 @@ def load_generations(raw: lmdb.Transaction[bytes], databases: Databases) -> dict
     return result
 
 
-def load_contexts(
-    raw: lmdb.Transaction[bytes], databases: Databases
-) -> dict[NormalisedDN, NamingContext]:
+def load_contexts(raw: lmdb.Transaction[bytes], databases: Databases) -> dict[NormalisedDN, NamingContext]:
     """All naming contexts in a snapshot."""
     prefix = layout.CONTEXT_PREFIX
     result: dict[NormalisedDN, NamingContext] = {}

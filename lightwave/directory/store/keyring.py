@@ -18,7 +18,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -207,7 +207,7 @@ def _unwrap_recovery(private: X25519PrivateKey, wrapped: bytes, context: bytes) 
         raise KeyringError("this recovery key does not open the keyring") from None
 
 
-def _load(path: Path) -> dict[str, dict[str, dict[str, str]]]:
+def _load(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:

@@ -252,6 +252,13 @@ def _content(data: bytes, pos: int) -> tuple[int, int]:
     return start, start + int.from_bytes(data[pos + 2 : start], "big")
 
 
+def attribute_name(encoded: bytes) -> bytes:
+    """The attribute description in a PartialAttribute encoding of ours."""
+    start, _ = _content(encoded, 0)
+    start, end = _content(encoded, start)
+    return encoded[start:end]
+
+
 def attribute_values(encoded: bytes) -> list[bytes]:
     """The values of a PartialAttribute encoding of ours."""
     start, _ = _content(encoded, 0)

@@ -39,8 +39,6 @@ def unseal(keyring: Keyring, tenant: bytes, guid: bytes, kind: bytes, sealed: by
         raise KeyringError("a sealed value has an unknown form")
     key = keyring.key(tenant, sealed[1:_KEY_END])
     try:
-        return key.decrypt(
-            sealed[_KEY_END:_NONCE_END], sealed[_NONCE_END:], _bound_to(tenant, guid, kind)
-        )
+        return key.decrypt(sealed[_KEY_END:_NONCE_END], sealed[_NONCE_END:], _bound_to(tenant, guid, kind))
     except InvalidTag:
         raise KeyringError("a sealed value was changed or does not belong to this entry") from None
