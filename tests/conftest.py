@@ -18,6 +18,7 @@ settings.register_profile("soak", deadline=None, max_examples=5_000)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the tests marked soak for longer")
+    parser.addoption("--reference", action="store_true", help="aim interop tests at slapd: are they right?")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -44,6 +44,8 @@ class SlapdConfiguration:
     database_lines: Sequence[str] = ()
     modules: Sequence[str] = ("back_mdb",)
     overlays: Sequence[str] = ()
+    tls: tuple[Path, Path, Path] | None = None
+    """Files of the CA's certificate, the server's certificate and its key: then it listens for LDAPS too."""
 
     def text(self, folder: Path) -> str:
         """The slapd.conf that says this, for a server whose files are in `folder`."""
@@ -51,6 +53,9 @@ class SlapdConfiguration:
         lines += [f"include {path}" for path in self.schema_files]
         lines += [f"modulepath {MODULE_FOLDER}", *(f"moduleload {name}" for name in self.modules)]
         lines += [f"pidfile {folder / 'slapd.pid'}", "loglevel none", *self.global_lines]
+        if self.tls:
+            names = ("TLSCACertificateFile", "TLSCertificateFile", "TLSCertificateKeyFile")
+            lines += [f"{name} {path}" for name, path in zip(names, self.tls, strict=True)]
         lines += ["database mdb", f'suffix "{self.suffix}"', f'rootdn "{self.root_dn}"']
         lines += [f"rootpw {self.root_password}", f"directory {folder / 'db'}", f"maxsize {self.max_size}"]
         lines += [f"index {line}" for line in self.indices]
@@ -77,6 +82,7 @@ class Slapd:
         self.folder = folder
         self.configuration = configuration or SlapdConfiguration()
         self.port = 0
+        self.tls_port = 0
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "db").mkdir(parents=True, exist_ok=True)
         self._conf = folder / "slapd.conf"
@@ -118,7 +124,7 @@ class Slapd:
             raise SlapdError("slapd is missing")
         began = time.monotonic()
         for _ in range(5):  # another program may take the port between the look and the use
-            self.port = free_port()
+            self.port, self.tls_port = free_port(), free_port()
             self._process = subprocess.Popen(
                 [program, "-f", str(self._conf), "-h", self._listeners(), "-d", "0"],
                 stdout=subprocess.DEVNULL,
@@ -134,7 +140,8 @@ class Slapd:
         quoted = str(self.ldapi).replace("/", "%2F")
         # A path of a local socket has at most 107 bytes on Linux.
         local = f" ldapi://{quoted}" if len(str(self.ldapi)) < 100 else ""
-        return f"{self.url}/{local}"
+        encrypted = f" ldaps://127.0.0.1:{self.tls_port}/" if self.configuration.tls else ""
+        return f"{self.url}/{encrypted}{local}"
 
     def _wait_until_it_listens(self, deadline: float) -> bool:
         assert self._process is not None
