@@ -15,21 +15,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from lightwave.directory.access.token import Token
+from lightwave.directory.access.token import AuthenticatedBy, Token
+from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
-from lightwave.identity.credentials import Credentials
-from lightwave.identity.hashing import HashingCost
-from lightwave.identity.trust import ClientTrust
+from lightwave.identity import passwords
+from lightwave.identity.administrator import is_administrator
+from lightwave.identity.credentials import Credentials, credential_version, read_credentials
+from lightwave.identity.hashing import SCHEME, HashingCost, spend
+from lightwave.identity.liveness import check_live
+from lightwave.identity.names import find_by_dn, find_identity
+from lightwave.identity.refusals import AuthenticationFailed, NotLive, Refusal
+from lightwave.identity.trust import ClientTrust, identify_certificate, identify_local_user
+from lightwave.identity.verifiers import Cost, matches, verifier_cost
 from lightwave.sasl.channel import Channel
 from lightwave.sasl.mechanism import ExternalClaim, PasswordClaim
+
+_DUMMY = b"dummy"
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleClaim:
+    """A simple bind (RFC 4513 §5.1): a distinguished name and a password."""
+
+    name: bytes
+    password: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class BindCandidate:
     """The entry that a client says it is, or nothing; which of the two shows neither in type nor in cost."""
 
-    name: str
     tenant: int
     entry_id: int | None
     credentials: Credentials | None = field(repr=False)
@@ -38,65 +55,12 @@ class BindCandidate:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedBind:
-    """A candidate whose password has been verified against `credential_version`."""
+    """A candidate whose password has been verified against the credentials of `credential_version`."""
 
     tenant: int
     entry_id: int
     credential_version: int
     authorization_id: str | None = None
-
-
-class Authenticator:
-    """Authenticates clients of every protocol.
-
-    schema_of: the schema that holds in a transaction. hashing: cost of our own hashes and of the dummy one.
-    trust: issuers of client certificates, None where there are none.
-    """
-
-    def __init__(
-        self,
-        schema_of: Callable[[ReadTransaction], Schema],
-        hashing: HashingCost,
-        trust: ClientTrust | None = None,
-        owner_uid: int | None = None,
-    ) -> None: ...
-
-    def lookup(self, txn: ReadTransaction, name: bytes) -> BindCandidate:
-        """The candidate of a simple bind; raises AuthenticationFailed (INVALID_NAME) when it is no DN."""
-
-    def lookup_identity(self, txn: ReadTransaction, claim: PasswordClaim) -> BindCandidate:
-        """The candidate of a SASL claim: `dn:…`, `u:…`, a DN, or a user's name, with `@domain` or without."""
-
-    def verify_inline(self, candidate: BindCandidate, password: bytes) -> VerifiedBind | None:
-        """Try what is cheap enough for the reactor; None means: `verify` has to decide, in a thread."""
-
-    def verify(self, candidate: BindCandidate, password: bytes) -> VerifiedBind:
-        """Decide, at the cost of one slow hash at least; any thread. Raises AuthenticationFailed."""
-
-    def complete(self, txn: ReadTransaction, verified: VerifiedBind, now: float) -> Token:
-        """The token, if account and credentials still stand; raises AuthenticationFailed."""
-
-    def authenticate_external(
-        self, txn: ReadTransaction, claim: ExternalClaim, channel: Channel, now: float
-    ) -> Token:
-        """EXTERNAL: certificate or local user id; raises AuthenticationFailed."""
-
-    def authenticate(
-        self,
-        txn: ReadTransaction,
-        claim: PasswordClaim | ExternalClaim | SimpleClaim,
-        channel: Channel,
-        now: float,
-    ) -> Token:
-        """All phases in one go, for callers that may block (command line, tests)."""
-
-
-@dataclass(frozen=True, slots=True)
-class SimpleClaim:
-    """A simple bind (RFC 4513 §5.1)."""
-
-    name: bytes
-    password: bytes = field(repr=False)
 
 
 def is_anonymous_bind(name: bytes, password: bytes) -> bool:
@@ -105,3 +69,172 @@ def is_anonymous_bind(name: bytes, password: bytes) -> bool:
     Raises AuthenticationFailed: NO_PASSWORD for a name without a password (§5.1.2), INVALID_CREDENTIALS for a
     password without a name.
     """
+    if not password:
+        if name:
+            raise AuthenticationFailed(Refusal.NO_PASSWORD)
+        return True
+    if not name:
+        raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "a password without a name")
+    return False
+
+
+class Authenticator:
+    """Authenticates clients of every protocol.
+
+    schema_of: the schema that holds in a transaction. hashing: cost of our own hashes and of the dummy one.
+    trust: issuers of client certificates, None where there are none. owner_uid: the user who owns the store.
+    """
+
+    def __init__(
+        self,
+        schema_of: Callable[[ReadTransaction], Schema],
+        hashing: HashingCost,
+        trust: ClientTrust | None = None,
+        owner_uid: int | None = None,
+    ) -> None:
+        self._schema_of = schema_of
+        self._hashing = hashing
+        self._trust = trust
+        self._owner_uid = owner_uid
+
+    # --- passwords, in phases
+    # --------------------------------------------------------------------------------------
+
+    def lookup(self, txn: ReadTransaction, name: bytes) -> BindCandidate:
+        """The candidate of a simple bind; raises AuthenticationFailed (INVALID_NAME) when it is no DN."""
+        try:
+            found = find_by_dn(txn, self._schema_of(txn), name)
+        except InvalidValue:
+            raise AuthenticationFailed(Refusal.INVALID_NAME) from None
+        return self._candidate(txn, found)
+
+    def lookup_identity(self, txn: ReadTransaction, claim: PasswordClaim) -> BindCandidate:
+        """The candidate of a SASL claim: `dn:…`, `u:…`, a DN, or a user's name, with `@domain` or without."""
+        found = find_identity(txn, self._schema_of(txn), claim.authentication_id)
+        return self._candidate(txn, found, claim.authorization_id)
+
+    @staticmethod
+    def _candidate(
+        txn: ReadTransaction, found: tuple[int, int] | None, authorization_id: str | None = None
+    ) -> BindCandidate:
+        if found is None:
+            return BindCandidate(0, None, None, authorization_id)
+        tenant, entry_id = found
+        return BindCandidate(tenant, entry_id, read_credentials(txn, tenant, entry_id), authorization_id)
+
+    def verify_inline(self, candidate: BindCandidate, password: bytes) -> VerifiedBind | None:
+        """Try what is cheap enough for the reactor; None means: `verify` has to decide, in a thread."""
+        credentials = candidate.credentials
+        if credentials is None or not password or len(password) > passwords.MAX_PASSWORD:
+            return None
+        for verifier in credentials.verifiers:
+            if verifier_cost(verifier) is Cost.LIGHT and _matches(verifier, password):
+                return _verified(candidate, credentials)
+        return None
+
+    def verify(self, candidate: BindCandidate, password: bytes) -> VerifiedBind:
+        """Decide, at the cost of one slow hash at least; any thread. Raises AuthenticationFailed."""
+        inline = self.verify_inline(candidate, password)
+        if inline is not None:
+            return inline
+        verifiers = candidate.credentials.verifiers if candidate.credentials is not None else ()
+        heavy = [verifier for verifier in verifiers if verifier_cost(verifier) is Cost.HEAVY]
+        usable = bool(password) and len(password) <= passwords.MAX_PASSWORD
+        if not heavy or not usable:
+            spend(password if usable else _DUMMY, self._hashing)
+        elif candidate.credentials is not None:
+            for verifier in heavy:
+                if _matches(verifier, password):
+                    return _verified(candidate, candidate.credentials)
+        raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "unknown name or wrong password")
+
+    def complete(self, txn: ReadTransaction, verified: VerifiedBind, now: float) -> Token:
+        """The token, if account and credentials still stand; raises AuthenticationFailed."""
+        tenant, entry_id = verified.tenant, verified.entry_id
+        if credential_version(txn, tenant, entry_id) != verified.credential_version:
+            raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "the password was changed meanwhile")
+        return self._issue(txn, (tenant, entry_id), verified.authorization_id, AuthenticatedBy.PASSWORD, now)
+
+    # --- what the channel knows
+    # --------------------------------------------------------------------------------------
+
+    def authenticate_external(
+        self, txn: ReadTransaction, claim: ExternalClaim, channel: Channel, now: float
+    ) -> Token:
+        """EXTERNAL: certificate or local user id; raises AuthenticationFailed."""
+        if channel.certificate is not None:
+            found = identify_certificate(txn, self._schema_of(txn), channel.certificate, self._trust, now)
+            method = AuthenticatedBy.CERTIFICATE
+        elif channel.local_uid is not None:
+            found = identify_local_user(txn, channel.local_uid, self._owner_uid)
+            method = AuthenticatedBy.LOCAL_SOCKET
+        else:
+            raise AuthenticationFailed(Refusal.MECHANISM_NOT_AVAILABLE)
+        return self._issue(txn, found, claim.authorization_id, method, now)
+
+    def authenticate(
+        self,
+        txn: ReadTransaction,
+        claim: SimpleClaim | PasswordClaim | ExternalClaim,
+        channel: Channel,
+        now: float,
+    ) -> Token:
+        """All phases in one go, for callers that may block (command line, tests)."""
+        if isinstance(claim, ExternalClaim):
+            return self.authenticate_external(txn, claim, channel, now)
+        if isinstance(claim, SimpleClaim):
+            candidate = self.lookup(txn, claim.name)
+        else:
+            candidate = self.lookup_identity(txn, claim)
+        return self.complete(txn, self.verify(candidate, claim.password), now)
+
+    # --- issue ------------------------------------------------------------------------------------------
+    # -----------
+
+    def _issue(
+        self,
+        txn: ReadTransaction,
+        found: tuple[int, int],
+        authorization_id: str | None,
+        method: AuthenticatedBy,
+        now: float,
+    ) -> Token:
+        """The one place where tokens are made."""
+        tenant, entry_id = found
+        schema = self._schema_of(txn)
+        try:
+            check_live(txn, schema, tenant, entry_id, now)
+            record = txn.record(tenant, entry_id)
+        except (NotLive, NoSuchEntry) as error:
+            raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, f"not live: {error}") from None
+        # No identity has a proxy right: one may act as oneself only (RFC 4422 §3.4.1).
+        if authorization_id and find_identity(txn, schema, authorization_id) != found:
+            raise AuthenticationFailed(Refusal.AUTHORIZATION_DENIED, "another authorization identity")
+        return Token(
+            tenant=tenant,
+            entry_id=entry_id,
+            guid=record.guid,
+            dn=txn.dn(tenant, entry_id, record),
+            is_administrator=is_administrator(txn, tenant, record.guid),
+            is_anonymous=False,
+            authenticated_by=method,
+            authenticated_at=now,
+            credential_version=credential_version(txn, tenant, entry_id),
+        )
+
+
+def _matches(verifier: bytes, password: bytes) -> bool:
+    """Imported hashes were made of what clients then sent: what preparation changes is tried both ways."""
+    try:
+        prepared = passwords.prepare(password)
+    except passwords.UnusablePassword:
+        return False
+    if matches(verifier, prepared):
+        return True
+    return prepared != password and not verifier.startswith(SCHEME) and matches(verifier, password)
+
+
+def _verified(candidate: BindCandidate, credentials: Credentials) -> VerifiedBind:
+    if candidate.entry_id is None:
+        raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "nobody")
+    return VerifiedBind(candidate.tenant, candidate.entry_id, credentials.version, candidate.authorization_id)

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from argon2.low_level import Type, hash_secret
+
+_SALT = 16
+_HASH = 32
+SCHEME = b"{ARGON2}"
+
 
 @dataclass(frozen=True, slots=True)
 class HashingCost:
@@ -17,5 +23,32 @@ class HashingCost:
     passes: int = 3
     lanes: int = 1
 
+    def __post_init__(self) -> None:
+        if not (1 <= self.passes <= 16 and 1 <= self.lanes <= 16):
+            raise ValueError("passes and lanes are 1 to 16")
+        if not 8 * self.lanes <= self.memory <= 262_144:
+            raise ValueError("memory is 8 KiB for each lane to 256 MiB")
+
 
 MINIMUM = HashingCost(memory=8, passes=1, lanes=1)
+
+
+def hash_password(prepared: bytes, salt: bytes, cost: HashingCost) -> bytes:
+    """`{ARGON2}$argon2id$…`, as OpenLDAP's module writes it; takes the time that `cost` asks for."""
+    if len(salt) != _SALT:
+        raise ValueError(f"the salt has {_SALT} bytes")
+    encoded = hash_secret(
+        prepared,
+        salt,
+        time_cost=cost.passes,
+        memory_cost=cost.memory,
+        parallelism=cost.lanes,
+        hash_len=_HASH,
+        type=Type.ID,
+    )
+    return SCHEME + encoded
+
+
+def spend(password: bytes, cost: HashingCost) -> None:
+    """Compute a hash and drop it: what a verification costs where there is nothing to verify."""
+    hash_password(password, bytes(_SALT), cost)

@@ -2,16 +2,35 @@
 
 Every path that grants anything asks this. Within an unchanged snapshot the verdict of a token is
 remembered, so asking at each operation costs a dictionary look-up.
+
+The attributes asked are Active Directory's (MS-ADTS §2.2.16, MS-ADA1 §2.4) and those by which other
+directories lock accounts; one that the schema doesn't define, or the entry doesn't have, says nothing.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from datetime import UTC, datetime
+from weakref import WeakKeyDictionary
 
 from lightwave.directory.access.token import Token
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Context
+from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.schema.schema import Schema
+from lightwave.directory.schema.times import generalized_time_key
+from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.record import TOMBSTONE, Record
+from lightwave.identity.credentials import credential_version
+from lightwave.identity.refusals import NotLive
+
+ACCOUNT_DISABLED = 0x0002
+"""ADS_UF_ACCOUNTDISABLE of userAccountControl"""
+NEVER = 0x7FFF_FFFF_FFFF_FFFF
+_EPOCH_1601 = 11_644_473_600
+"""seconds from 1601 to 1970: accountExpires counts 100 ns from there"""
 
 
 def check_live(
@@ -19,17 +38,127 @@ def check_live(
 ) -> float:
     """Returns until when the verdict holds in this snapshot (seconds since the epoch); raises NotLive.
 
-    `token`: additionally, whether it was made with the present credentials and after lwValidFrom.
+    With `token` also whether it was made with the present credentials and after lwValidFrom.
     """
+    try:
+        record = txn.record(tenant, entry_id)
+    except NoSuchEntry:
+        raise NotLive("the entry is gone") from None
+    if record.flags & TOMBSTONE or (record.expires and record.expires <= at * 1000):
+        raise NotLive("the entry is deleted")
+    until = record.expires / 1000 if record.expires else math.inf
+    for name, check in _CHECKS:
+        value = _value(txn, schema, record, name)
+        if value is not None:
+            until = min(until, check(value, at))
+    if token is not None:
+        _check_token(txn, schema, record, token)
+    return until
+
+
+def _check_token(txn: ReadTransaction, schema: Schema, record: Record, token: Token) -> None:
+    if record.guid != token.guid or token.entry_id is None:
+        raise NotLive("the entry is another")
+    if credential_version(txn, token.tenant, token.entry_id) != token.credential_version:
+        raise NotLive("the credentials have changed")
+    valid_from = _value(txn, schema, record, "lwValidFrom")
+    if valid_from is None:
+        return
+    moment = datetime.fromtimestamp(token.authenticated_at, UTC).strftime("%Y%m%d%H%M%S.%f")
+    try:
+        if moment.rstrip("0").rstrip(".").encode() < generalized_time_key(valid_from):
+            raise NotLive("authenticated before the cut-off")
+    except InvalidValue:
+        raise NotLive("the cut-off is not a time") from None
+
+
+def _value(txn: ReadTransaction, schema: Schema, record: Record, name: str) -> bytes | None:
+    attribute = schema.attribute(name)
+    if attribute is None:
+        return None
+    number = txn.attribute_number(attribute.oid)
+    if number is None:
+        return None
+    values = record.values(number)
+    return values[0] if values else None
+
+
+def _check_control(value: bytes, at: float) -> float:
+    if _integer(value) & ACCOUNT_DISABLED:
+        raise NotLive("disabled")
+    return math.inf
+
+
+def _check_lockout(value: bytes, at: float) -> float:
+    if _integer(value):
+        raise NotLive("locked")
+    return math.inf
+
+
+def _check_expiry(value: bytes, at: float) -> float:
+    expires = _integer(value)
+    if expires in (0, NEVER):  # both mean: never (MS-ADA1 §2.4)
+        return math.inf
+    until = expires / 10_000_000 - _EPOCH_1601
+    if until <= at:
+        raise NotLive("expired")
+    return until
+
+
+def _check_lock_flag(value: bytes, at: float) -> float:
+    if value.strip().upper() == b"TRUE":
+        raise NotLive("locked")
+    return math.inf
+
+
+def _check_locked_time(value: bytes, at: float) -> float:
+    raise NotLive("locked")
+
+
+def _integer(value: bytes) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        raise NotLive("an account attribute is not a number") from None
+
+
+_CHECKS: tuple[tuple[str, Callable[[bytes, float], float]], ...] = (
+    ("userAccountControl", _check_control),
+    ("lockoutTime", _check_lockout),
+    ("accountExpires", _check_expiry),
+    ("nsAccountLock", _check_lock_flag),  # 389 Directory Server
+    ("pwdAccountLockedTime", _check_locked_time),  # draft-behera-ldap-password-policy §5.3.3
+)
 
 
 class TokenLiveness:
     """`operations.ports.Liveness`, and the same question for who has a token and no context."""
 
-    def __init__(self, schema_of: Callable[[ReadTransaction], Schema]) -> None: ...
+    def __init__(self, schema_of: Callable[[ReadTransaction], Schema]) -> None:
+        self._schema_of = schema_of
+        self._verdicts: WeakKeyDictionary[Token, tuple[int, float]] = WeakKeyDictionary()
 
     def check_live(self, txn: ReadTransaction, context: Context) -> None:
         """Raises DirectoryError (invalidCredentials) when the requester may no longer act."""
+        if context.token.is_anonymous:
+            return
+        try:
+            self.check_token(txn, context.token, context.now())
+        except NotLive as error:
+            raise DirectoryError(
+                ResultCode.INVALID_CREDENTIALS,
+                "the identity of this connection may no longer act: bind again",
+                detail=error.reason,
+            ) from None
 
     def check_token(self, txn: ReadTransaction, token: Token, now: float) -> None:
         """Raises NotLive when the token's bearer may no longer act; anonymous is always live."""
+        if token.entry_id is None:
+            return
+        snapshot = txn.id
+        verdict = self._verdicts.get(token)
+        if verdict is not None and verdict[0] == snapshot and now < verdict[1]:
+            return
+        until = check_live(txn, self._schema_of(txn), token.tenant, token.entry_id, now, token)
+        if snapshot >= 0:  # the state of a write transaction is nobody else's
+            self._verdicts[token] = (snapshot, until)

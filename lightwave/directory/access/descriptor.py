@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from lightwave.directory.schema.normalisation import NormalisedDN
-from lightwave.directory.store.reading import NamingContext, ReadTransaction
+from lightwave.directory.store.caches import NamingContext
+from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import Record
 
 SCHEMA_CONTEXT = b"cn=schemacontext"
@@ -54,12 +55,7 @@ def effective_descriptor(
     root = _schema_context(txn)
     if root is None or root[0] != tenant:
         return ORDINARY
-    if entry_id == root[1]:
-        return SCHEMA
-    parent = (record if record is not None else txn.record(tenant, entry_id)).parent
-    if parent == 0:
-        return ORDINARY
-    return SCHEMA if parent == root[1] or txn.is_below(tenant, parent, root[1]) else ORDINARY
+    return SCHEMA if txn.is_below(tenant, entry_id, root[1], record) else ORDINARY
 
 
 def _schema_context(txn: ReadTransaction) -> tuple[int, int] | None:
