@@ -133,6 +133,7 @@ def encode_request(message_id: int, request: Request, controls: tuple[Control, .
 
 
 def _encode_operation(request: Request) -> bytes:
+    parts: tuple[bytes, ...]
     match request:
         case SearchRequest():
             return _encode_search(request)
