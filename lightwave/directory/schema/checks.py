@@ -1,7 +1,7 @@
-"""Whether an entry may exist as it is: the schema's whole verdict (RFC 4512 §2.3 to §2.5, RFC 4511 §4.6, §4.7).
+"""Whether an entry may exist as it is: the schema's verdict (RFC 4512 §2.3 to §2.5, RFC 4511 §4.6, §4.7).
 
-Each check raises `DirectoryError` with the result code that the RFC gives to the violation. What depends on the
-set of object classes alone is worked out once for each set; an ordinary person costs about 20 µs.
+Each check raises `DirectoryError` with the result code that the RFC gives to the violation. What depends on
+the set of object classes alone is worked out once for each set; an ordinary person costs about 20 µs.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def check_entry(
     """Check a whole entry.
 
     `attributes` holds user and operational attributes alike; who may write which is not decided here.
-    `complete_naming` adds the RDN's values where they are missing, as an add does; without it (the outcome of a
-    modify) a missing one is notAllowedOnRDN (RFC 4511 §4.6).
+    `complete_naming` adds the RDN's values where they are missing, as an add does; without it (the outcome of
+    a modify) a missing one is notAllowedOnRDN (RFC 4511 §4.6).
     """
     checked = {description: tuple(values) for description, values in attributes.items()}
     object_class = schema.object_class_description
@@ -106,7 +106,7 @@ def check_distinct(description: AttributeDescription, values: Sequence[bytes]) -
 def check_naming(
     schema: Schema, attributes: dict[AttributeDescription, tuple[bytes, ...]], rdn: RDN, *, complete: bool
 ) -> None:
-    """Check that the RDN is made of values that the entry has; with `complete`, add those that are missing."""
+    """Check that the RDN is made of values that the entry has; with `complete`, add missing ones."""
     for ava in rdn:
         description = schema.describe(ava.type)
         if description is None:

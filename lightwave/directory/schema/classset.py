@@ -1,4 +1,4 @@
-"""What a set of object class values demands and allows, worked out once for each set (RFC 4512 §2.4, §3.3)."""
+"""What a set of object class values demands and allows, worked out once a set (RFC 4512 §2.4, §3.3)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ EXTENSIBLE_OBJECT: Final = "1.3.6.1.4.1.1466.101.120.111"  # RFC 4512 §4.3
 class ClassSet:
     """One set of object classes, closed under superclasses.
 
-    `values` are the objectClass values as given, followed by those that RFC 4512 §3.3 adds; `must` and `allowed`
-    hold OIDs of attribute types. With `extensible`, every user attribute is allowed (RFC 4512 §4.3).
+    `values` are the objectClass values as given, followed by those that RFC 4512 §3.3 adds; `must` and
+    `allowed` hold OIDs of attribute types. With `extensible`, every user attribute is allowed (RFC 4512
+    §4.3).
     """
 
     values: tuple[bytes, ...]
@@ -52,8 +53,9 @@ def _build(schema: Schema, values: tuple[bytes, ...]) -> ClassSet:
         for above in one.above:
             closed.setdefault(above.oid, above)
     structural = _structural_class(tuple(closed.values()))
-    must = {attribute.oid for one in named.values() for attribute in one.all_must}
-    may = {attribute.oid for one in named.values() for attribute in one.all_may}
+    not_required = {attribute.oid for one in named.values() for attribute in one.not_required}
+    must = {attribute.oid for one in named.values() for attribute in one.all_must} - not_required
+    may = {attribute.oid for one in named.values() for attribute in one.all_may} | not_required
     rule = schema.content_rule(structural)
     if rule is not None:
         for one in closed.values():

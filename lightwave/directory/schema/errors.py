@@ -5,5 +5,5 @@ class SchemaError(ValueError):
     """A definition that cannot be read, or that does not fit the others. The text is fit for the client."""
 
 
-class InvalidValue(ValueError):  # noqa: N818 - a verdict on a value: callers turn it into Undefined or a result code
+class InvalidValue(ValueError):
     """A value that its syntax or matching rule does not allow. The text never repeats the value."""

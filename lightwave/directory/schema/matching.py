@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, Protocol, final
@@ -16,6 +16,7 @@ class RuleKind(Enum):
     EQUALITY = "equality"
     ORDERING = "ordering"
     SUBSTRING = "substring"
+    EXTENSIBLE = "extensible"  # for extensible matches only
 
 
 class Names(Protocol):
@@ -42,10 +43,10 @@ class SubstringRule:
 class MatchingRule:
     """One matching rule.
 
-    `normalise` gives the bytes that an equality rule compares, and those in which `ordering` and `substring` rules
-    are compared for equality too. `matcher` turns an assertion value into a predicate over stored values: what an
-    extensible match needs (RFC 4511 §4.5.1.7.7); it raises `InvalidValue` for an assertion that is not of the
-    rule's syntax.
+    `normalise` gives the bytes that an equality rule compares, and those in which `ordering` and `substring`
+    rules are compared for equality too. `matcher` turns an assertion value into a predicate over stored
+    values: what an extensible match needs (RFC 4511 §4.5.1.7.7); it raises `InvalidValue` for an assertion
+    that is not of the rule's syntax.
     """
 
     oid: str
@@ -60,3 +61,17 @@ class MatchingRule:
 
     def __repr__(self) -> str:
         return f"<MatchingRule {self.name} {self.oid}>"
+
+
+def contains_pieces(form: bytes, initial: bytes, inner: Sequence[bytes], final_: bytes) -> bool:
+    """Whether prepared pieces stand in `form` in order and without overlap (RFC 4511 §4.5.1.7.2)."""
+    if not form.startswith(initial):
+        return False
+    position = len(initial)
+    end = len(form) - len(final_)
+    for piece in inner:
+        found = form.find(piece, position, end)
+        if found < 0:
+            return False
+        position = found + len(piece)
+    return position <= end and form.endswith(final_)

@@ -1,12 +1,12 @@
 """Names and values as comparable bytes: the only place where the directory normalises.
 
 Two values are equal under their attribute's equality rule exactly when their normalised forms are the same
-bytes; two distinguished names name the same entry exactly when their `NormalisedDN` are equal. Everything here
-raises `InvalidValue` for input that its syntax, its matching rule or the schema does not allow: an assertion
-becomes Undefined, a write is refused. RFC 4512 §2.3, RFC 4514, RFC 4517 §4, RFC 4518.
+bytes; two distinguished names name the same entry exactly when their `NormalisedDN` are equal. Everything
+here raises `InvalidValue` for input that its syntax, its matching rule or the schema does not allow: an
+assertion becomes Undefined, a write is refused. RFC 4512 §2.3, RFC 4514, RFC 4517 §4, RFC 4518.
 
-A `NormalisedRDN` is `oid=value`, several pairs sorted by (OID, value) and joined with `+`. NUL, `,`, `+` and the
-backslash are escaped inside values, so that 0x00 never occurs and `,` can join RDNs.
+A `NormalisedRDN` is `oid=value`, several pairs sorted by (OID, value) and joined with `+`. NUL, `,`, `+` and
+the backslash are escaped inside values, so that 0x00 never occurs and `,` can join RDNs.
 
 Measured on a shared core: a cached name 0.1 µs, a new name below a cached parent 1.5 µs.
 """
@@ -14,11 +14,12 @@ Measured on a shared core: a cached name 0.1 µs, a new name below a cached pare
 from __future__ import annotations
 
 import re
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Final, NewType, final
 
 from lightwave.directory.ldap.dn import DNSyntaxError, parse_dn
 from lightwave.directory.schema.errors import InvalidValue
+from lightwave.directory.schema.matching import contains_pieces
 
 if TYPE_CHECKING:
     from lightwave.directory.ldap.dn import AVA, DN, RDN
@@ -76,17 +77,8 @@ class SubstringPattern:
         self.final = final_
 
     def matches(self, form: NormalisedValue) -> bool:
-        """Whether the pieces stand in `form` (of `substring_form`) in order and without overlap (RFC 4517 §4.1)."""
-        if not form.startswith(self.initial):
-            return False
-        position = len(self.initial)
-        end = len(form) - len(self.final)
-        for piece in self.any:
-            found = form.find(piece, position, end)
-            if found < 0:
-                return False
-            position = found + len(piece)
-        return position <= end and form.endswith(self.final)
+        """Whether the pieces stand in `form` (of `substring_form`) in order and without overlap ."""
+        return contains_pieces(form, self.initial, self.any, self.final)
 
 
 def normalise_substrings(attribute: AttributeType, assertion: Substrings) -> SubstringPattern:
@@ -107,7 +99,7 @@ def normalise_rdn(schema: Schema, rdn: RDN) -> NormalisedRDN:
     if len(rdn) == 1:
         return NormalisedRDN(b"=".join(_normalise_pair(schema, rdn[0])))
     pairs = sorted(_normalise_pair(schema, ava) for ava in rdn)
-    for first, second in zip(pairs, pairs[1:], strict=False):
+    for first, second in pairwise(pairs):
         if first[0] == second[0]:  # RFC 4512 §2.3: one value of each attribute type
             raise InvalidValue("an RDN names an attribute type twice")
     return NormalisedRDN(b"+".join(b"=".join(pair) for pair in pairs))
@@ -162,7 +154,7 @@ def _normalise_new_name(schema: Schema, text: bytes) -> NormalisedDN:
 
 
 def _normalise_simple_name(schema: Schema, text: bytes) -> NormalisedDN | None:
-    """Names as programs write them, whose parent is mostly cached: one pattern instead of the whole parser."""
+    """Names as programs write them, mostly with a cached parent: one pattern instead of the whole parser."""
     comma = text.find(b",")
     head = _SIMPLE_RDN.fullmatch(text, 0, comma if comma > 0 else len(text))
     if head is None or len(text) > LONGEST_CACHED_NAME:

@@ -24,6 +24,7 @@ class ClassKind(Enum):
 class ObjectClass:
     """One object class; `all_must` and `all_may` include those of every superior.
 
+    `not_required` is what the class does not ask for although a superior does (X-NOT-REQUIRED; inherited).
     `above` holds all its superclasses, nearest first; `ancestry` the OIDs of these and its own.
     """
 
@@ -38,6 +39,7 @@ class ObjectClass:
     all_may: frozenset[AttributeType]
     above: tuple[ObjectClass, ...]
     ancestry: frozenset[str]
+    not_required: frozenset[AttributeType]
     obsolete: bool
     definition: ObjectClassDefinition
 

@@ -1,15 +1,16 @@
 """Reading RFC 4512 §4.1 descriptions: text -> definition.
 
 Reading is lenient where servers in the field are (OpenLDAP, 389 Directory Server, Active Directory tools):
-double quotes for single ones, missing spaces around parentheses, quoted OIDs, keywords in any case and order, a word
-where a numeric OID belongs (`nsRole-oid`, `VMWare.DIR.attribute.0.1`), an ordering prefix (`{3}( … )`).
+double quotes for single ones, missing spaces around parentheses, quoted OIDs, keywords in any case and order,
+a word where a numeric OID belongs (`nsRole-oid`, `VMWare.DIR.attribute.0.1`), an ordering prefix (`{3}( …
+)`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from lightwave.directory.schema.attribute import Usage
 from lightwave.directory.schema.definitions import (
@@ -215,7 +216,7 @@ _NAME_FORM: _Fields = _COMMON | {
 }
 
 
-def _read(value: bytes, fields: _Fields) -> tuple[str, dict[str, object], Extensions]:
+def _read(value: bytes, fields: _Fields) -> tuple[str, dict[str, Any], Extensions]:
     if len(value) > MAX_DEFINITION:
         raise SchemaError("the definition is too long")
     try:
@@ -226,7 +227,7 @@ def _read(value: bytes, fields: _Fields) -> tuple[str, dict[str, object], Extens
     tokens = _Tokens(text[prefix.end() :] if prefix else text)
     tokens.expect("(")
     identifier = tokens.take("an object identifier")
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     extensions: list[tuple[str, tuple[str, ...]]] = []
     while not tokens.skip(")"):
         keyword = tokens.take("')'")
@@ -256,37 +257,37 @@ def read_attribute_type(value: bytes) -> AttributeTypeDefinition:
         _oid(str(found["syntax"]))
     elif "superior" not in found:
         raise SchemaError("an attribute type needs SUP or SYNTAX")  # RFC 4512 §4.1.2
-    return AttributeTypeDefinition(oid=_oid(identifier), extensions=extensions, **found)  # type: ignore[arg-type]
+    return AttributeTypeDefinition(oid=_oid(identifier), extensions=extensions, **found)
 
 
 def read_object_class(value: bytes) -> ObjectClassDefinition:
     """Read an ObjectClassDescription (RFC 4512 §4.1.1); raises `SchemaError`."""
     identifier, found, extensions = _read(value, _CLASS)
-    return ObjectClassDefinition(oid=_oid(identifier), extensions=extensions, **found)  # type: ignore[arg-type]
+    return ObjectClassDefinition(oid=_oid(identifier), extensions=extensions, **found)
 
 
 def read_syntax(value: bytes) -> SyntaxDefinition:
     """Read a SyntaxDescription (RFC 4512 §4.1.5); raises `SchemaError`."""
     identifier, found, extensions = _read(value, {"DESC": _COMMON["DESC"]})
-    return SyntaxDefinition(oid=_oid(identifier), extensions=extensions, **found)  # type: ignore[arg-type]
+    return SyntaxDefinition(oid=_oid(identifier), extensions=extensions, **found)
 
 
 def read_matching_rule(value: bytes) -> MatchingRuleDefinition:
     """Read a MatchingRuleDescription (RFC 4512 §4.1.3); raises `SchemaError`."""
     identifier, found, extensions = _read(value, _COMMON | {"SYNTAX": ("syntax", _take_oid)})
-    return MatchingRuleDefinition(oid=_oid(identifier), extensions=extensions, **found)  # type: ignore[arg-type]
+    return MatchingRuleDefinition(oid=_oid(identifier), extensions=extensions, **found)
 
 
 def read_matching_rule_use(value: bytes) -> MatchingRuleUseDefinition:
     """Read a MatchingRuleUseDescription (RFC 4512 §4.1.4); raises `SchemaError`."""
     identifier, found, extensions = _read(value, _COMMON | {"APPLIES": ("applies", _take_oids)})
-    return MatchingRuleUseDefinition(oid=_oid(identifier), extensions=extensions, **found)  # type: ignore[arg-type]
+    return MatchingRuleUseDefinition(oid=_oid(identifier), extensions=extensions, **found)
 
 
 def read_content_rule(value: bytes) -> ContentRuleDefinition:
     """Read a DITContentRuleDescription (RFC 4512 §4.1.6); raises `SchemaError`."""
     identifier, found, extensions = _read(value, _CONTENT_RULE)
-    return ContentRuleDefinition(oid=_oid(identifier), extensions=extensions, **found)  # type: ignore[arg-type]
+    return ContentRuleDefinition(oid=_oid(identifier), extensions=extensions, **found)
 
 
 def read_structure_rule(value: bytes) -> StructureRuleDefinition:
@@ -297,7 +298,7 @@ def read_structure_rule(value: bytes) -> StructureRuleDefinition:
     return StructureRuleDefinition(
         rule_id=_rule_id(identifier),
         extensions=extensions,
-        **found,  # type: ignore[arg-type]
+        **found,
     )
 
 
@@ -306,7 +307,7 @@ def read_name_form(value: bytes) -> NameFormDefinition:
     identifier, found, extensions = _read(value, _NAME_FORM)
     if "object_class" not in found or "must" not in found:
         raise SchemaError("a name form needs OC and MUST")
-    return NameFormDefinition(oid=_oid(identifier), extensions=extensions, **found)  # type: ignore[arg-type]
+    return NameFormDefinition(oid=_oid(identifier), extensions=extensions, **found)
 
 
 # The attributes of a subschema subentry (RFC 4512 §4.2), in lower case, and what reads their values.

@@ -1,7 +1,7 @@
 """From definitions to a cross-checked set of types and classes (RFC 4512 §2.4, §2.5).
 
-Every reference is followed, inheritance is filled in and contradictions are refused, so that what comes out needs
-no more checking.
+Every reference is followed, inheritance is filled in and contradictions are refused, so that what comes out
+needs no more checking.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from lightwave.directory.schema.syntaxes import Syntax
 
 MAX_DEPTH: Final = 64  # superiors above one another
 TOP: Final = "2.5.6.0"
+DISTINGUISHED_NAME: Final = (
+    "2.5.4.49"  # operational here; schemas in the field derive user attributes from it
+)
 
 
 class _Named(Protocol):
@@ -35,7 +38,7 @@ N = TypeVar("N", bound=_Named)
 
 
 def index_names(definitions: Iterable[N], what: str) -> dict[str, N]:
-    """Map every OID and name, in lower case, to its definition; an identifier that is used twice is refused."""
+    """Map every OID and name, in lower case, to its definition; one used twice is refused."""
     found: dict[str, N] = {}
     for definition in definitions:
         for identifier in {definition.oid.lower(), *(name.lower() for name in definition.names)}:
@@ -79,7 +82,7 @@ class AttributeResolver:
         if above is None:
             raise SchemaError(f"{_label(definition)} has the unknown superior '{definition.superior}'")
         superior = self._resolve(above, depth + 1)
-        if superior.usage is not definition.usage:  # RFC 4512 §2.5.1
+        if superior.usage is not definition.usage and superior.oid != DISTINGUISHED_NAME:  # RFC 4512 §2.5.1
             raise SchemaError(f"{_label(definition)} has another usage than its superior")
         return superior
 
@@ -205,6 +208,11 @@ class ClassResolver:
     def _build(self, definition: ObjectClassDefinition, superiors: tuple[ObjectClass, ...]) -> ObjectClass:
         must = self._types(definition, definition.must)
         may = self._types(definition, definition.may)
+        extensions = dict(definition.extensions)
+        not_required = self._types(definition, extensions.get("X-NOT-REQUIRED", ())).union(
+            *(superior.not_required for superior in superiors)
+        )
+        all_must = must.union(*(superior.all_must for superior in superiors)) - not_required
         lineage = {above.oid: above for superior in superiors for above in superior.lineage}
         return ObjectClass(
             oid=definition.oid,
@@ -214,8 +222,9 @@ class ClassResolver:
             superiors=superiors,
             must=must,
             may=may,
-            all_must=must.union(*(superior.all_must for superior in superiors)),
-            all_may=may.union(*(superior.all_may for superior in superiors)),
+            all_must=all_must,
+            all_may=may.union(not_required, *(superior.all_may for superior in superiors)) - all_must,
+            not_required=not_required,
             above=tuple(lineage.values()),
             ancestry=frozenset({definition.oid, *lineage}),
             obsolete=definition.obsolete,

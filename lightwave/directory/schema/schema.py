@@ -28,8 +28,7 @@ from lightwave.directory.schema.objectclass import ContentRule, ObjectClass
 from lightwave.directory.schema.resolution import AttributeResolver, ClassResolver, index_names
 from lightwave.directory.schema.rules import matching_rules
 from lightwave.directory.schema.subschema import subschema_attributes
-from lightwave.directory.schema.syntaxes import Syntax
-from lightwave.directory.schema.syntax_table import SYNTAXES
+from lightwave.directory.schema.syntaxes import SYNTAXES, Syntax
 
 if TYPE_CHECKING:
     from lightwave.directory.schema.classset import ClassSet
@@ -39,7 +38,8 @@ MAX_OPTIONS: Final = 16
 MAX_DESCRIPTION: Final = 1_024  # characters of an attribute description
 
 # RFC 4512 §2.5 option = 1*keychar. Known are language tags and ranges (RFC 3866), `phonetic` of the Japanese
-# profile that other servers accept, and private `x-` ones; RFC 4512 §2.5.2: what is not recognised is unknown.
+# profile that other servers accept, and private `x-` ones; RFC 4512 §2.5.2: what is not recognised is
+# unknown.
 _TAGGING_OPTION = re.compile(r"lang-[a-z0-9-]*|phonetic|x-[a-z0-9-]+")
 
 D = TypeVar("D", AttributeTypeDefinition, ObjectClassDefinition, ContentRuleDefinition)
@@ -109,6 +109,14 @@ class Schema:
         """The syntax of an OID."""
         return self._syntaxes.get(oid)
 
+    @cached_property
+    def object_class_description(self) -> AttributeDescription:
+        """The description `objectClass`, which every check begins with."""
+        found = self.describe("objectClass")
+        if found is None:
+            raise SchemaError("objectClass is not defined")
+        return found
+
     def attribute_types(self) -> tuple[AttributeType, ...]:
         """All attribute types, each once, in the order of their definition."""
         return self._all_types
@@ -149,7 +157,8 @@ class Schema:
     ) -> Schema:
         """A schema with these changes; removing and adding the same OID at once changes a definition.
 
-        Raises `SchemaError` when a reference breaks, an identifier is taken, or something built in would change.
+        Raises `SchemaError` when a reference breaks, an identifier is taken, or something built in would
+        change.
         """
         remaining = {_identity(definition): definition for definition in self.definitions}
         for definition in remove:

@@ -1,15 +1,16 @@
 """Internationalised string preparation for LDAP (RFC 4518).
 
-The six steps are transcode (values are UTF-8 already), map, normalise (NFKC), prohibit, check bidi (RFC 4518 §2.5:
-nothing to do) and insignificant character handling. Invariants: preparing is idempotent, and two strings match under the
-RFC exactly when their prepared bytes are the same.
+The six steps are transcode (values are UTF-8 already), map, normalise (NFKC), prohibit, check bidi (RFC 4518
+§2.5: nothing to do) and insignificant character handling. Invariants: preparing is idempotent, and two
+strings match under the RFC exactly when their prepared bytes are the same.
 
-Where the RFC surrounds a string with one space and writes each inner run of spaces as two, the compact form here strips
-the ends and writes one: the same equivalence with shorter keys. `to_substring_form` gives the RFC's own form,
-which substring matching needs.
+Where the RFC surrounds a string with one space and writes each inner run of spaces as two, the compact form
+here strips the ends and writes one: the same equivalence with shorter keys. `to_substring_form` gives the
+RFC's own form, which substring matching needs.
 
-Two deliberate departures: characters assigned after Unicode 3.2 are accepted (the RFC's table A.1 would refuse every emoji
-and several living scripts), and case folding is Python's full folding, which is table B.2 for what Unicode 3.2 knew.
+Two deliberate departures: characters assigned after Unicode 3.2 are accepted (the RFC's table A.1 would
+refuse every emoji and several living scripts), and case folding is Python's full folding, which is table B.2
+for what Unicode 3.2 knew.
 
 Pure ASCII takes one `bytes.translate` and no decoding: 0.3 µs for a short value.
 """
@@ -23,7 +24,7 @@ from typing import Final
 from lightwave.directory.schema.errors import InvalidValue
 
 # RFC 4518 §2.2. What maps to nothing among ASCII, and what maps to a space.
-_ASCII_NOTHING: Final = bytes([*range(0x00, 0x09), *range(0x0E, 0x20), 0x7F])
+_ASCII_NOTHING: Final = bytes([*range(0x09), *range(0x0E, 0x20), 0x7F])
 _ASCII_TO_SPACE: Final = b"\t\n\v\f\r"
 _EXACT: Final = bytes.maketrans(_ASCII_TO_SPACE, b" " * 5)
 _FOLD: Final = bytes.maketrans(
@@ -46,8 +47,8 @@ _SPACES: Final = re.compile(" {2,}")
 # RFC 4518 §2.6.2 and §2.6.3: hyphens that telephone numbers ignore.
 _HYPHENS: Final = re.compile("[\u002d\u00ad\u058a\u2010\u2011\u2212\ufe63\uff0d]")
 
-# RFC 4518 §2.4: private use, non-characters, surrogates (no UTF-8 holds these), REPLACEMENT CHARACTER and what changes
-# display properties or is deprecated (RFC 3454 C.8; most of it is mapped to nothing before).
+# RFC 4518 §2.4: private use, non-characters, surrogates (no UTF-8 holds these), REPLACEMENT CHARACTER and
+# what changes display properties or is deprecated (RFC 3454 C.8; most of it is mapped to nothing before).
 _PROHIBITED: Final = re.compile(
     "[\ue000-\uf8ff\ufdd0-\ufdef\ufffd\ufffe\uffff\U000f0000-\U0010ffff\u0340\u0341\u17a3\u17d3"
     + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0xF0000, 0x10000))
@@ -148,7 +149,7 @@ def _fold_case(text: str) -> str:
 
 
 def _protect(text: str) -> str:
-    """Mark with NUL, which mapping removed, each space that carries a combining mark: it is no space (§2.6)."""
+    """Mark with NUL (mapping removed these) each space that carries a combining mark: no space (§2.6)."""
     if text.isascii() or " " not in text:
         return text
     characters = list(text)
