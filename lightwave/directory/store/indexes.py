@@ -4,13 +4,13 @@ An index covers an attribute type with all its options: `cn` and `cn;lang-de` st
 of the type without options. Subtypes have indexes of their own. Types whose values are links are not indexed: the
 databases of links answer for them; `entryUUID` is answered by `guids`.
 
-An index is used for searching only in state COMPLETE. While it is built or dropped in the background, every write
+An index is used for searching only in state COMPLETE. While it is built in the background, every write
 maintains its keys all the same: putting and deleting a key twice changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import TYPE_CHECKING
@@ -60,7 +60,10 @@ class IndexDefinition:
 
 @dataclass(frozen=True, slots=True)
 class IndexDefinitions:
-    """All indexes of a snapshot, by the type's OID (what a write maintains) and by number and kind."""
+    """All indexes of a snapshot, by number and kind; by the type's OID those that a write maintains.
+
+    One that is being dropped is not maintained: the sweep that empties it would otherwise never end.
+    """
 
     by_type: Mapping[str, tuple[IndexDefinition, ...]]
     by_number: Mapping[tuple[int, IndexKind], IndexDefinition]
@@ -93,7 +96,8 @@ def load_definitions(raw: lmdb.Transaction[bytes], databases: Databases) -> Inde
             oid = key.decode() if key is not None else ""
             tenant, entry_id = layout.decode_entry_key(value[1:])
             definition = IndexDefinition(oid, number, kind, IndexState(value[0]), (tenant, entry_id))
-            by_type[oid] = (*by_type.get(oid, ()), definition)
+            if definition.state is not IndexState.DROPPING:
+                by_type[oid] = (*by_type.get(oid, ()), definition)
             by_number[number, kind] = definition
     return IndexDefinitions(by_type, by_number)
 
@@ -168,8 +172,3 @@ def equality_keys(attribute: AttributeType, values: Iterable[bytes]) -> set[byte
             except InvalidValue:
                 continue
         return result
-
-
-def kinds_of(definitions: Sequence[IndexDefinition]) -> tuple[IndexKind, ...]:
-    """The kinds among an attribute's definitions."""
-    return tuple(definition.kind for definition in definitions)

@@ -7,7 +7,7 @@ alone. Two entries touched by the same change get USNs of their own; an entry to
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ import lmdb
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.schema.normalisation import join_dn
 from lightwave.directory.store import clock, layout
+from lightwave.directory.store.caches import NamingContext, load_contexts
 from lightwave.directory.store.errors import (
     EntryExists,
     KeyringError,
@@ -190,6 +191,10 @@ class WriteTransaction(ReadTransaction):
         self._dirty = True
         return self.counters()
 
+    def counters_to_advance(self) -> Counters:
+        """The counters; what the caller changes in them is put at the commit."""
+        return self._advance()
+
     def begin_change(self) -> Change:
         """Begin one operation: the clock goes on inside the transaction, the originating server is this one."""
         counters = self._advance()
@@ -297,6 +302,12 @@ class WriteTransaction(ReadTransaction):
                 self._definitions = load_definitions(self.raw, self._databases)
         return self._definitions
 
+    def naming_contexts(self) -> Mapping[NormalisedDN, NamingContext]:
+        """All naming contexts of all tenants as of this transaction."""
+        if self.counters().generations == self._caches.counters.generations:
+            return self._caches.contexts
+        return load_contexts(self.raw, self._databases)
+
     def put_definition(self, definition: IndexDefinition) -> None:
         """Put an index's definition or its new state."""
         name = layout.index_state_name(definition.number, definition.kind.value)
@@ -348,8 +359,8 @@ class WriteTransaction(ReadTransaction):
             if attribute.oid in by_type and not attribute.is_link:
                 self._indexes.insert(by_type[attribute.oid], tenant, entry_id, attribute, values)
             elif attribute.is_link:
-                self._wait(tenant, entry_id, number, description, values)
-        usn = self._next_usn(change)
+                self.wait_for_names(tenant, entry_id, number, description, values)
+        usn = self.next_usn(change)
         record = encode_record(
             flags=entry.flags | (HAS_LINKS if entry.links else 0) | (DYNAMIC if entry.expires else 0),
             descriptor=entry.descriptor,
@@ -368,8 +379,8 @@ class WriteTransaction(ReadTransaction):
         self._put_usn(tenant, entry_id, 0, usn)
         for description, target in entry.links:
             self._links.add(tenant, entry_id, self.attribute_number_for(description), target, change.local)
-        if self._links.anything_waits(tenant):
-            self._resolve(tenant, entry_id, change)
+        if self.anything_waits(tenant):
+            self.resolve_waiting(tenant, entry_id, change)
         return entry_id
 
     def update_entry(
@@ -433,8 +444,8 @@ class WriteTransaction(ReadTransaction):
         below = self.has_children(tenant, entry_id)
         if below:
             self.bump_generation(tenant, "tree")
-        if self._links.anything_waits(tenant):
-            self._resolve(tenant, entry_id, change)
+        if self.anything_waits(tenant):
+            self.resolve_waiting(tenant, entry_id, change)
             if below:
                 self._resolve_below(tenant, entry_id, change)
 
@@ -508,7 +519,7 @@ class WriteTransaction(ReadTransaction):
         if record.flags & CONTEXT:
             self.raw.delete(layout.context_name(tenant, entry_id), db=databases.meta)
             self.bump_generation(0, "contexts")
-        usn = self._next_usn(change)
+        usn = self.next_usn(change)
         self._put_usn(tenant, entry_id, record.usn_changed, usn)
         due = int(self.store.now() * 1000)
         self.raw.put(pack_id(usn), layout.removal_value(tenant, entry_id, due), db=databases.changes)
@@ -612,7 +623,8 @@ class WriteTransaction(ReadTransaction):
         if self.has_children(tenant, entry_id):
             raise StoreError("an entry with children can't be removed")
 
-    def _next_usn(self, change: Change) -> int:
+    def next_usn(self, change: Change) -> int:
+        """The change's own USN for the first entry that it touches, the next one for each other."""
         if change.fresh:
             change.fresh = False
             return change.usn
@@ -648,7 +660,7 @@ class WriteTransaction(ReadTransaction):
             user, operational = _blocks(record)
         usn = record.usn_changed
         if usn < change.usn:  # else this change touched the entry before
-            usn = self._next_usn(change)
+            usn = self.next_usn(change)
             self._put_usn(tenant, entry_id, record.usn_changed, usn)
         data = encode_record(
             flags=record.flags if flags is None else flags,
@@ -741,9 +753,13 @@ class WriteTransaction(ReadTransaction):
         flags = record.flags if self.link_attributes(tenant, source) else record.flags & ~HAS_LINKS
         self._put_record(tenant, source, record, change, flags=flags)
 
+    def anything_waits(self, tenant: int) -> bool:
+        """Whether any value of the tenant names an entry that is not there."""
+        return self._links.anything_waits(tenant)
+
     # --- names that wait -------------------------------------------------------------------------------------------
 
-    def _wait(
+    def wait_for_names(
         self,
         tenant: int,
         source: int,
@@ -751,6 +767,7 @@ class WriteTransaction(ReadTransaction):
         description: AttributeDescription,
         values: Sequence[bytes],
     ) -> None:
+        """Note values of a link attribute that name no entry; the record holds them as text."""
         for value in values:
             self._links.wait(tenant, _normalised(description, value), source, number, value)
 
@@ -767,9 +784,9 @@ class WriteTransaction(ReadTransaction):
         for value in before:
             if value not in kept:
                 self._links.stop_waiting(tenant, _normalised(description, value), source, number)
-        self._wait(tenant, source, number, description, after)
+        self.wait_for_names(tenant, source, number, description, after)
 
-    def _resolve(self, tenant: int, entry_id: int, change: Change) -> None:
+    def resolve_waiting(self, tenant: int, entry_id: int, change: Change) -> None:
         """Turn the values that waited for this entry's name into links to it."""
         dn = self.normalised_dn(tenant, entry_id)
         for source, number, text in list(self.unresolved_sources(tenant, dn)):
@@ -805,7 +822,7 @@ class WriteTransaction(ReadTransaction):
     def _resolve_below(self, tenant: int, entry_id: int, change: Change) -> None:
         """The same for all that has a new name because it stands below; asked of the waiting, who are few."""
         for child in self.descendants(tenant, entry_id):
-            self._resolve(tenant, child, change)
+            self.resolve_waiting(tenant, child, change)
 
 
 def _blocks(record: Record) -> tuple[dict[int, bytes], dict[int, bytes]]:
