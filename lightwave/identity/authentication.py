@@ -98,7 +98,6 @@ class Authenticator:
         self._owner_uid = owner_uid
 
     # --- passwords, in phases
-    # --------------------------------------------------------------------------------------
 
     def lookup(self, txn: ReadTransaction, name: bytes) -> BindCandidate:
         """The candidate of a simple bind; raises AuthenticationFailed (INVALID_NAME) when it is no DN."""
@@ -156,7 +155,6 @@ class Authenticator:
         return self._issue(txn, (tenant, entry_id), verified.authorization_id, AuthenticatedBy.PASSWORD, now)
 
     # --- what the channel knows
-    # --------------------------------------------------------------------------------------
 
     def authenticate_external(
         self, txn: ReadTransaction, claim: ExternalClaim, channel: Channel, now: float
@@ -188,8 +186,7 @@ class Authenticator:
             candidate = self.lookup_identity(txn, claim)
         return self.complete(txn, self.verify(candidate, claim.password), now)
 
-    # --- issue ------------------------------------------------------------------------------------------
-    # -----------
+    # --- issue
 
     def _issue(
         self,
