@@ -77,7 +77,8 @@ def load_configuration(data: Path) -> NodeConfiguration:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigurationError(
-            f"{data} holds no node: run `lightwave promote --domain DOMAIN --data {data}` first, or name another folder with --data"
+            f"{data} holds no node: run `lightwave promote --domain DOMAIN --data {data}` first, "
+            "or name another folder with --data"
         ) from None
     except OSError as error:
         raise ConfigurationError(f"{path} can't be read: {error.strerror}") from None
@@ -90,11 +91,15 @@ def load_configuration(data: Path) -> NodeConfiguration:
 
 def _checked(path: Path, data: Path, raw: dict[str, Any]) -> NodeConfiguration:
     if raw.get("format") != FORMAT:
-        raise ConfigurationError(f"{path}: format {raw.get('format')!r} is not one that this version reads ({FORMAT})")
+        raise ConfigurationError(
+            f"{path}: format {raw.get('format')!r} is not one that this version reads ({FORMAT})"
+        )
     known = {"format", "domain", "hostname", "bind", "port_offset", "keyring"}
     unknown = sorted(set(raw) - known)
     if unknown:
-        raise ConfigurationError(f"{path}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
+        raise ConfigurationError(
+            f"{path}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}"
+        )
     bind = raw.get("bind")
     offset = raw.get("port_offset")
     if not isinstance(bind, list) or not bind or not all(isinstance(address, str) for address in bind):
@@ -119,10 +124,8 @@ def _checked(path: Path, data: Path, raw: dict[str, Any]) -> NodeConfiguration:
 def format_configuration(configuration: NodeConfiguration) -> str:
     """The text of lightwave.toml; a keyring beside the data folder is written relative to it."""
     keyring = configuration.keyring
-    if keyring.parent == configuration.data.parent:
-        shown = f"../{keyring.name}"
-    else:
-        shown = str(keyring)
+    beside = keyring.parent == configuration.data.parent
+    shown = f"../{keyring.name}" if beside else str(keyring)
     addresses = ", ".join(_quoted(address) for address in configuration.bind)
     return (
         "# What opens this node. Everything else is an entry of the directory.\n"

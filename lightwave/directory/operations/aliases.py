@@ -1,8 +1,8 @@
 """Alias dereferencing (RFC 4512 §2.6, RFC 4511 §4.5.1.3).
 
-While the base is found, an alias on its way is replaced by what it names; while searching, each alias in scope makes
-what it names a further base. Names that lead in a circle end in loopDetect, an alias that names nothing in
-aliasProblem (for a base) or is passed over (while searching).
+While the base is found, an alias on its way is replaced by what it names; while searching, each alias in
+scope makes what it names a further base. Names that lead in a circle end in loopDetect, an alias that names
+nothing in aliasProblem (for a base) or is passed over (while searching).
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def resolve_base(
 ) -> tuple[int, int]:
     """The entry that `name` leads to when aliases on its way are followed.
 
-    found: the entry of that very name, when it exists. Raises NoSuchEntry, or DirectoryError (loopDetect, aliasProblem).
+    found: the entry of that very name, when it exists. Raises NoSuchEntry, or DirectoryError (loopDetect,
+    aliasProblem).
     """
     for _ in range(MOST_STEPS):
         if found is None:

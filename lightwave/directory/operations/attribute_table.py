@@ -1,14 +1,15 @@
 """Attribute numbers under one schema: which stored attributes a requested description covers.
 
-A store numbers each attribute description it has ever kept (`cn`, `cn;lang-de`). A request for `name` means every
-stored description whose type descends from `name` and whose options include those asked for (RFC 4512 §2.5.2).
-The table is immutable; a new one is made when the schema's generation or the set of numbers changes.
+A store numbers each attribute description it has ever kept (`cn`, `cn;lang-de`). A request for `name` means
+every stored description whose type descends from `name` and whose options include those asked for (RFC 4512
+§2.5.2). The table is immutable; a new one is made when the schema's generation or the set of numbers changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lightwave.directory.operations.computed import computed_types
 from lightwave.directory.schema.attribute import AttributeDescription
 from lightwave.directory.schema.objectclass import ObjectClass
 from lightwave.directory.schema.schema import Schema
@@ -30,6 +31,11 @@ class AttributeTable:
                 self._descriptions[number] = description
         self.numbers = tuple(sorted(self._descriptions))
         self.links = frozenset(n for n, d in self._descriptions.items() if d.type.is_link)
+        self.computed = computed_types(schema)
+        self.subschema = frozenset(
+            found.oid for name in schema.subschema_attributes() if (found := schema.attribute(name)) is not
+            None
+        )
         self._classes: dict[str, frozenset[str]] = {}
         self.secret = frozenset(n for n, d in self._descriptions.items() if d.type.is_secret)
         self.operational = frozenset(n for n, d in self._descriptions.items() if d.type.is_operational)

@@ -1,9 +1,10 @@
 """Which candidates a filter has to be asked of: the planner picks by counting, it does not guess.
 
-Each node of a resolved filter that an index, the links or the tree can answer becomes a `Plan` with the number of
-candidates that it would give (LMDB counts the entries of a key without reading them). `and` takes the cheapest
-child and intersects with another where that costs less than looking at the entries; `or` needs a plan for every
-child. Indexes that are still being built are not used. An index narrows; the filter still decides on each entry.
+Each node of a resolved filter that an index, the links or the tree can answer becomes a `Plan` with the
+number of candidates that it would give (LMDB counts the entries of a key without reading them). `and` takes
+the cheapest child and intersects with another where that costs less than looking at the entries; `or` needs a
+plan for every child. Indexes that are still being built are not used. An index narrows; the filter still
+decides on each entry.
 """
 
 from __future__ import annotations
@@ -198,7 +199,14 @@ class Planner:
         return _union([self.plan(child) for child in node.children], "or")
 
     def _all(self, node: AllOf) -> Plan | None:
-        plans = [plan for child in node.children if (plan := self.plan(child)) is not None]
+        plans = []
+        for child in sorted(node.children, key=_cheap_to_count):
+            plan = self.plan(child)
+            if plan is None:
+                continue
+            plans.append(plan)
+            if plan.estimate <= SMALL:
+                break  # good enough: counting the others would cost more than they could save
         if not plans:
             return None
         plans.sort(key=lambda plan: plan.estimate)
@@ -215,6 +223,13 @@ class Planner:
             f"and: {best.text} intersected with {other.text}",
             tuple(plans),
         )
+
+
+def _cheap_to_count(node: Resolved) -> int:
+    """Order in which the parts of an `and` are counted: one key first, many keys last."""
+    if isinstance(node, EqualityMatch | LinkMatch):
+        return 0
+    return 2 if isinstance(node, ClassMatch | AnyOf) else 1
 
 
 def _linking(tenant: int, target: int, number: int) -> Callable[[], Source]:

@@ -1,8 +1,8 @@
 """Which request controls are served, on which requests, and what their values say (RFC 4511 §4.1.11).
 
-The table below is the one list: the root DSE shows its OIDs and `check_controls` refuses what is not in it. A control
-that is unknown, or that does not go with the request, fails a request that marks it critical and is ignored
-otherwise; a value that its definition does not allow is a protocolError either way.
+The table below is the one list: the root DSE shows its OIDs and `check_controls` refuses what is not in it. A
+control that is unknown, or that does not go with the request, fails a request that marks it critical and is
+ignored otherwise; a value that its definition does not allow is a protocolError either way.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ NO_CONTROLS = RequestControls()
 def check_controls(kind: type, controls: tuple[Control, ...]) -> RequestControls:
     """What the controls of a request of type `kind` ask for.
 
-    Raises DirectoryError: unavailableCriticalExtension for a critical control that is not served on this request,
-    protocolError for a malformed value or a control that stands twice.
+    Raises DirectoryError: unavailableCriticalExtension for a critical control that is not served on this
+    request, protocolError for a malformed value or a control that stands twice.
     """
     show_deleted = False
     paging: Paging | None = None

@@ -1,11 +1,11 @@
 """Filters resolved against a schema: types, rules and assertion values looked up once, then asked per entry.
 
-`matches` has three answers (X.511 §7.8.1, RFC 4511 §4.5.1.7): True, False and None for Undefined. Undefined are
-unknown attributes, assertions that their syntax refuses, rules that a type lacks, secret attributes and attributes
-that the requester may not read; so a filter tells nobody what he can't see.
+`matches` has three answers (X.511 §7.8.1, RFC 4511 §4.5.1.7): True, False and None for Undefined. Undefined
+are unknown attributes, assertions that their syntax refuses, rules that a type lacks, secret attributes and
+attributes that the requester may not read; so a filter tells nobody what he can't see.
 
-On the hot path an equality assertion costs one comparison of bytes per value; only values of another spelling are
-normalised. RFC 4526: an empty `and` is True, an empty `or` is False.
+On the hot path an equality assertion costs one comparison of bytes per value; only values of another spelling
+are normalised. RFC 4526: an empty `and` is True, an empty `or` is False.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from lightwave.directory.ldap import filters
 from lightwave.directory.ldap.dn import parse_dn
 from lightwave.directory.operations.attribute_table import AttributeTable
 from lightwave.directory.operations.candidate import Candidate
-from lightwave.directory.operations.computed import COMPUTED
 from lightwave.directory.schema.attribute import AttributeDescription, AttributeType
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.schema.matching import MatchingRule
@@ -345,7 +344,9 @@ class ComputedMatch:
 
 @final
 class NameMatch:
-    """The dnAttributes part of an extensible match: also the values in the entry's name (RFC 4511 §4.5.1.7.7)."""
+    """The dnAttributes part of an extensible match: also the values in the entry's name (RFC 4511
+    §4.5.1.7.7).
+    """
 
     __slots__ = ("attribute", "schema", "test")
 
@@ -369,7 +370,9 @@ class NameMatch:
 
 
 class Resolver:
-    """Resolves filters for one search: one schema, one table of numbers, one transaction for names in assertions."""
+    """Resolves filters for one search: one schema, one table of numbers, one transaction for names in
+    assertions.
+    """
 
     def __init__(self, table: AttributeTable, find: Callable[[NormalisedDN], tuple[int, int]]) -> None:
         self._table = table
@@ -408,7 +411,8 @@ class Resolver:
         return (covered, ()) if not links else (tuple(n for n in covered if n not in all_links), links)
 
     def _computed(self, attribute: AttributeType) -> list[AttributeType]:
-        return [one for one in self._schema.subtypes(attribute) if one.oid in COMPUTED]
+        known = self._table.computed | self._table.subschema
+        return [one for one in self._schema.subtypes(attribute) if one.oid in known]
 
     def _equality(self, parsed: filters.Equality) -> Resolved:
         description = self._describe(parsed.attribute)

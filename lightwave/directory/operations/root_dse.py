@@ -1,11 +1,13 @@
 """The root DSE (RFC 4512 §5.1): what this server says of itself, gathered from the modules that do it.
 
 Nothing is listed here by hand that another module implements: controls come from `request_controls`, extended
-operations and mechanisms from who serves them. It is no entry of the store; it is read with a base search of "".
+operations and mechanisms from who serves them. It is no entry of the store; it is read with a base search of
+"".
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -40,9 +42,11 @@ class ServerFacts:
 
 
 def root_dse_values(
-    txn: ReadTransaction, facts: ServerFacts, mechanisms: tuple[str, ...], now: str
+    txn: ReadTransaction, facts: ServerFacts, mechanisms: tuple[str, ...], now: float
 ) -> dict[str, list[bytes]]:
-    """Attributes of the root DSE by name. mechanisms: those offered on this connection. now: generalizedTime."""
+    """Attributes of the root DSE by name. mechanisms: those offered on this connection. now: seconds since
+    the epoch.
+    """
     contexts = sorted(context.dn for context in txn.naming_contexts().values())
     return {
         "objectClass": [b"top"],
@@ -62,7 +66,7 @@ def root_dse_values(
         "dnsHostName": [facts.host_name.encode()],
         "serverName": [facts.server_name],
         "highestCommittedUSN": [str(txn.last_usn).encode()],
-        "currentTime": [now.encode()],
+        "currentTime": [time.strftime("%Y%m%d%H%M%SZ", time.gmtime(now)).encode()],
     }
 
 
@@ -71,8 +75,8 @@ def encode_root_dse(
 ) -> bytes:
     """The attributes that `request` selects, as a run of PartialAttribute encodings.
 
-    All but objectClass are operational (RFC 4512 §5.1): they are sent for `+`, by name, or, as clients have come to
-    expect of servers, for `*` when `+` is asked for too.
+    All but objectClass are operational (RFC 4512 §5.1): they are sent for `+`, by name, or, as clients have
+    come to expect of servers, for `*` when `+` is asked for too.
     """
     wanted = _wanted(schema, request.attributes, tuple(values))
     parts = []

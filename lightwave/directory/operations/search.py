@@ -1,9 +1,10 @@
-"""Search (RFC 4511 §4.5): gather the base, the filter and the plan; then look at candidates, a slice at a time.
+"""Search (RFC 4511 §4.5): gather the base, the filter and the plan; then look at candidates, a slice at a
+time.
 
-A `Search` is made in one read transaction and advanced in as many as it needs: each call to `advance` looks at
-candidates until its time slice, its byte budget or its page is used up. What a candidate has to pass: in scope, not a
-tombstone, readable, and the filter True with the requester's rights. The hot path (a base read, an indexed equality
-with a handful of candidates) is one `start` and one `advance` in the same transaction.
+A `Search` is made in one read transaction and advanced in as many as it needs: each call to `advance` looks
+at candidates until its time slice, its byte budget or its page is used up. What a candidate has to pass: in
+scope, not a tombstone, readable, and the filter True with the requester's rights. The hot path (a base read,
+an indexed equality with a handful of candidates) is one `start` and one `advance` in the same transaction.
 """
 
 from __future__ import annotations
@@ -84,7 +85,6 @@ class Search:
         "_ids",
         "_node",
         "_position",
-        "_request",
         "_schema",
         "_scope",
         "_searches",
@@ -99,7 +99,9 @@ class Search:
         "examined_limit",
         "finished",
         "message_id",
+        "page_full",
         "plan",
+        "request",
         "returned",
     )
 
@@ -119,7 +121,7 @@ class Search:
         limits = context.limits
         self._searches = searches
         self._context = context
-        self._request = request
+        self.request = request
         self.message_id = message_id
         self._schema = schema
         self._show_deleted = show_deleted
@@ -131,7 +133,7 @@ class Search:
         self._node: Resolved = Resolver(table, txn.find).resolve(request.filter)
         self._selection = searches.selection(table, request.attributes, request.types_only)
         size = request.size_limit
-        self._size_limit = size if 0 < size and (paged or size < limits.size) else limits.size
+        self._size_limit = size if size > 0 and (paged or size < limits.size) else limits.size
         if paged and not size:
             self._size_limit = 1 << 62
         wait = limits.time if not request.time_limit else min(limits.time, request.time_limit)
@@ -143,6 +145,7 @@ class Search:
         self.returned = 0
         self.damaged = 0
         self.finished = False
+        self.page_full = False
         self._ids: list[int] = []
         self._position = 0
         self._bases: frozenset[int] | None = None
@@ -154,7 +157,7 @@ class Search:
             self._plan(txn)
 
     def _find_base(self, txn: ReadTransaction) -> tuple[int, int]:
-        request = self._request
+        request = self.request
         try:
             name = normalise_dn_text(self._schema, request.base)
         except InvalidValue:
@@ -189,7 +192,7 @@ class Search:
         tenant, base = self._tenant, self._base
         plan = self.plan = plan_scope(txn, self._table, tenant, base, self._scope, self._node)
         self._source = plan.make()
-        if self._request.deref in (IN_SEARCHING, ALWAYS):
+        if self.request.deref in (IN_SEARCHING, ALWAYS):
             targets = alias_targets(txn, self._schema, tenant, base, self._scope)
             if targets is not None:
                 self._follow_aliases = True
@@ -239,6 +242,7 @@ class Search:
         """
         written = 0
         given = 0
+        self.page_full = False
         while True:
             if self._position >= len(self._ids):
                 self._ids = self._source.batch(txn)
@@ -265,6 +269,7 @@ class Search:
                 if self.returned >= self._size_limit:
                     raise DirectoryError(ResultCode.SIZE_LIMIT_EXCEEDED, "")
                 if given >= entries:
+                    self.page_full = True
                     return  # the position stays: this one opens the next page
                 self.returned += 1
                 given += 1

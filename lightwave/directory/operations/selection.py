@@ -1,8 +1,8 @@
 """Which attributes of an entry a search returns (RFC 4511 §4.5.1.8), made ready once per search.
 
-`*` is all user attributes, `+` all operational ones (RFC 3673), `@class` what an object class names (RFC 4529),
-`1.1` none. A record holds its attributes as LDAP sends them, so most entries leave by copying slices: all user
-attributes are one slice. Links and computed attributes are written out here.
+`*` is all user attributes, `+` all operational ones (RFC 3673), `@class` what an object class names (RFC
+4529), `1.1` none. A record holds its attributes as LDAP sends them, so most entries leave by copying slices:
+all user attributes are one slice. Links and computed attributes are written out here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import final
 from lightwave.directory.access.attribute_set import ALL
 from lightwave.directory.operations.attribute_table import AttributeTable
 from lightwave.directory.operations.candidate import Candidate
-from lightwave.directory.operations.computed import COMPUTED
+from lightwave.directory.operations.subschema_entry import is_subschema_entry
 from lightwave.directory.schema.attribute import AttributeDescription, AttributeType
 from lightwave.directory.store.record import HAS_LINKS, encode_attribute
 from lightwave.wire.ber import read_header
@@ -25,7 +25,16 @@ NO_ATTRIBUTES = "1.1"
 class Selection:
     """What of an entry is sent: made for one attribute list, one table and typesOnly or not."""
 
-    __slots__ = ("_computed", "_links", "_numbers", "_operational", "_table", "_types_only", "_user")
+    __slots__ = (
+        "_computed",
+        "_links",
+        "_numbers",
+        "_operational",
+        "_subschema",
+        "_table",
+        "_types_only",
+        "_user",
+    )
 
     def __init__(self, table: AttributeTable, requested: tuple[str, ...], types_only: bool) -> None:
         self._table = table
@@ -33,22 +42,18 @@ class Selection:
         self._user = not requested or "*" in requested
         self._operational = "+" in requested
         numbers: set[int] = set()
-        computed: dict[str, AttributeType] = {}
+        types: dict[str, AttributeType] = {}
         for description in self._descriptions(requested):
             numbers.update(table.covered(description))
             if not description.options:
-                for one in table.schema.subtypes(description.type):
-                    if one.oid in COMPUTED:
-                        computed[one.oid] = one
+                types.update((one.oid, one) for one in table.schema.subtypes(description.type))
         if self._operational:
             numbers |= table.operational
-            for oid in COMPUTED:
-                found = table.schema.attribute(oid)
-                if found is not None and found.is_operational:
-                    computed[oid] = found
-        self._links = tuple(sorted(n for n in (numbers | self._user_links()) if self._is_link(n)))
+            types.update((one.oid, one) for one in table.schema.attribute_types() if one.is_operational)
+        self._links = tuple(sorted((numbers | self._user_links()) & table.links))
         self._numbers = frozenset(numbers)
-        self._computed = tuple(computed.values())
+        self._computed = tuple(one for oid, one in types.items() if oid in table.computed)
+        self._subschema = tuple(one for oid, one in types.items() if oid in table.subschema)
 
     def _descriptions(self, requested: tuple[str, ...]) -> Iterator[AttributeDescription]:
         schema = self._table.schema
@@ -74,9 +79,6 @@ class Selection:
         table = self._table
         return table.links - table.operational
 
-    def _is_link(self, number: int) -> bool:
-        return number in self._table.links
-
     def encode(self, candidate: Candidate) -> bytes:
         """The entry's attributes as a run of PartialAttribute encodings (RFC 4511 §4.5.2)."""
         record = candidate.record
@@ -84,6 +86,7 @@ class Selection:
             self._user
             and not self._numbers
             and not self._computed
+            and not self._subschema
             and not self._types_only
             and candidate.readable is ALL
             and not record.flags & HAS_LINKS
@@ -92,13 +95,21 @@ class Selection:
         parts = self._stored(candidate)
         if self._links:
             parts = self._with_links(candidate, parts)
-        for attribute in self._computed:
+        for attribute in self._computed_here(candidate):
             values = candidate.computed(attribute)
             if values:
                 parts.append((attribute.name.encode(), encode_attribute(attribute.name.encode(), values)))
         if self._types_only:
             return b"".join(encode_attribute(name, ()) for name, _ in parts)
         return b"".join(encoded for _, encoded in parts)
+
+    def _computed_here(self, candidate: Candidate) -> tuple[AttributeType, ...]:
+        """The computed attributes to ask for; the schema's own only of the subschema subentry."""
+        if self._subschema and is_subschema_entry(
+            candidate.txn, candidate.schema, candidate.tenant, candidate.entry_id
+        ):
+            return self._computed + self._subschema
+        return self._computed
 
     def _stored(self, candidate: Candidate) -> list[tuple[bytes, bytes]]:
         numbers = self._numbers

@@ -1,8 +1,8 @@
 """Where a search's candidates come from: index entries, links, children, a subtree.
 
-A source gives entry ids in batches and keeps its place between read transactions, because a long search takes a new
-transaction every few milliseconds. What is added or removed meanwhile may or may not be seen; nothing is given twice
-by one source.
+A source gives entry ids in batches and keeps its place between read transactions, because a long search takes
+a new transaction every few milliseconds. What is added or removed meanwhile may or may not be seen; nothing
+is given twice by one source.
 """
 
 from __future__ import annotations

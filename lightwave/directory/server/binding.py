@@ -1,0 +1,217 @@
+"""Bind (RFC 4511 §4.2, RFC 4513): simple, and SASL with the mechanisms that the channel allows.
+
+A bind begins when the writes before it are answered; searches before it are abandoned. The connection is
+anonymous from the moment the bind begins (RFC 4513 §4): a bind that fails leaves no earlier right. No hashing
+holds the reactor: what takes long runs in a thread, and the account is looked at again afterwards. The
+password is read only after it is known that the connection may carry one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lightwave.directory.access.token import ANONYMOUS, Token
+from lightwave.directory.ldap.messages import LDAPMessage
+from lightwave.directory.ldap.requests import BindRequest, SaslCredentials, SimpleCredentials
+from lightwave.directory.ldap.responses import encode_bind_result
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations.outcome import outcome_of
+from lightwave.directory.operations.request_controls import check_controls
+from lightwave.directory.server.service import log
+from lightwave.identity.authentication import BindCandidate, VerifiedBind, is_anonymous_bind
+from lightwave.identity.ldap_results import result_code
+from lightwave.identity.refusals import AuthenticationFailed
+from lightwave.sasl.mechanism import ExternalClaim, PasswordClaim, SaslChallenge, SaslFailure
+from lightwave.sasl.registry import maybe_acceptor
+
+if TYPE_CHECKING:
+    from lightwave.directory.schema.schema import Schema
+    from lightwave.directory.server.connection import LDAPConnection
+    from lightwave.directory.store.reading import ReadTransaction
+
+
+def serve_bind(
+    connection: LDAPConnection, txn: ReadTransaction, schema: Schema, message: LDAPMessage, out: list[bytes]
+) -> None:
+    """Begin a bind as soon as nothing is being written on this connection."""
+    connection.searches.clear()
+    if connection.writes:
+        connection.when_written(lambda: _begin_later(connection, message))
+    else:
+        _begin(connection, txn, message)
+
+
+def _begin_later(connection: LDAPConnection, message: LDAPMessage) -> None:
+    with connection.service.store.read() as txn:
+        _begin(connection, txn, message)
+
+
+def _begin(connection: LDAPConnection, txn: ReadTransaction, message: LDAPMessage) -> None:
+    request = message.request
+    assert isinstance(request, BindRequest)
+    connection.set_token(ANONYMOUS)
+    try:
+        check_controls(BindRequest, message.controls)
+        if request.version != 3:
+            raise DirectoryError(ResultCode.PROTOCOL_ERROR, "only LDAP version 3 is served")
+        credentials = request.authentication
+        connection.settings = connection.service.settings.current(
+            txn, connection.service.schemas.current(txn)
+        )
+        if isinstance(credentials, SimpleCredentials):
+            connection.acceptor = None
+            _simple(connection, txn, message.message_id, request.name, credentials)
+        elif isinstance(credentials, SaslCredentials):
+            _sasl(connection, txn, message.message_id, credentials)
+        else:
+            raise DirectoryError(ResultCode.AUTH_METHOD_NOT_SUPPORTED, "simple and SASL are served")
+    except Exception as error:  # noqa: BLE001  the client gets a result, the log the rest
+        _fail(connection, message.message_id, error)
+
+
+def _check_confidential(connection: LDAPConnection) -> None:
+    if not connection.channel.is_confidential and not connection.settings.allow_insecure_authentication:
+        raise DirectoryError(
+            ResultCode.CONFIDENTIALITY_REQUIRED,
+            "a password is taken over TLS or the local socket only: use StartTLS",
+        )
+
+
+def _simple(
+    connection: LDAPConnection,
+    txn: ReadTransaction,
+    message_id: int,
+    name: bytes,
+    credentials: SimpleCredentials,
+) -> None:
+    if credentials.password:
+        _check_confidential(connection)
+    if is_anonymous_bind(name, credentials.password):
+        _succeed(connection, message_id, ANONYMOUS)
+        return
+    candidate = connection.service.authenticator.lookup(txn, name)
+    _verify(connection, txn, message_id, candidate, credentials.password)
+
+
+def _verify(
+    connection: LDAPConnection,
+    txn: ReadTransaction,
+    message_id: int,
+    candidate: BindCandidate,
+    password: bytes,
+) -> None:
+    """Decide at once when that is cheap, in a thread otherwise."""
+    authenticator = connection.service.authenticator
+    verified = authenticator.verify_inline(candidate, password)
+    if verified is not None:
+        _complete(connection, txn, message_id, verified)
+        return
+
+    def done(result: VerifiedBind | BaseException) -> None:
+        if message_id not in connection.session.outstanding:
+            return  # the connection has gone meanwhile
+        if isinstance(result, BaseException):
+            _fail(connection, message_id, result)
+            return
+        try:
+            with connection.service.store.read() as later:
+                _complete(connection, later, message_id, result)
+        except Exception as error:  # noqa: BLE001  the client gets a result, the log the rest
+            _fail(connection, message_id, error)
+
+    connection.service.threads.run(lambda: authenticator.verify(candidate, password), done)
+
+
+def _complete(
+    connection: LDAPConnection, txn: ReadTransaction, message_id: int, verified: VerifiedBind
+) -> None:
+    service = connection.service
+    _succeed(connection, message_id, service.authenticator.complete(txn, verified, service.now()))
+
+
+def _sasl(
+    connection: LDAPConnection, txn: ReadTransaction, message_id: int, credentials: SaslCredentials
+) -> None:
+    connection.refresh_channel()
+    acceptor = connection.acceptor
+    if acceptor is None or acceptor.mechanism != credentials.mechanism:
+        # RFC 4513 §5.2.1: another mechanism, or an empty one, ends the exchange that was under way
+        connection.acceptor = None
+        connection.session.sasl_pending = False
+        acceptor = maybe_acceptor(credentials.mechanism, connection.channel)
+        if acceptor is None:
+            raise DirectoryError(
+                ResultCode.AUTH_METHOD_NOT_SUPPORTED, "the mechanism is not offered on this connection"
+            )
+    step = acceptor.step(credentials.credentials)
+    if isinstance(step, SaslChallenge):
+        connection.acceptor = acceptor
+        connection.session.sasl_pending = True
+        _answer(connection, message_id, ResultCode.SASL_BIND_IN_PROGRESS, server_credentials=step.data)
+        return
+    connection.acceptor = None
+    connection.session.sasl_pending = False
+    service = connection.service
+    if isinstance(step, SaslFailure):
+        raise DirectoryError(ResultCode.INVALID_CREDENTIALS, step.reason.value)
+    if isinstance(step, ExternalClaim):
+        token = service.authenticator.authenticate_external(txn, step, connection.channel, service.now())
+        _succeed(connection, message_id, token)
+        return
+    assert isinstance(step, PasswordClaim)
+    _check_confidential(connection)
+    candidate = service.authenticator.lookup_identity(txn, step)
+    _verify(connection, txn, message_id, candidate, step.password)
+
+
+def _succeed(connection: LDAPConnection, message_id: int, token: Token) -> None:
+    connection.set_token(token)
+    if not token.is_anonymous:
+        log.info(
+            "connection %d: %s signed in by %s from %s",
+            connection.number,
+            token.dn.decode("utf-8", "replace"),
+            token.authenticated_by.value,
+            connection.channel.address,
+        )
+    _answer(connection, message_id, ResultCode.SUCCESS)
+
+
+def _fail(connection: LDAPConnection, message_id: int, error: BaseException) -> None:
+    connection.acceptor = None
+    connection.session.sasl_pending = False
+    if isinstance(error, AuthenticationFailed):
+        log.info(
+            "connection %d: bind from %s refused: %s",
+            connection.number,
+            connection.channel.address,
+            error.detail,
+        )
+        _answer(connection, message_id, result_code(error.refusal), str(error))
+        return
+    outcome = outcome_of(error, f"c{connection.number}-{message_id}")
+    if outcome.error is not None:
+        log.error("connection %d: internal error in a bind", connection.number, exc_info=outcome.error)
+    _answer(connection, message_id, outcome.code, outcome.message)
+
+
+def _answer(
+    connection: LDAPConnection,
+    message_id: int,
+    code: ResultCode,
+    message: str = "",
+    server_credentials: bytes | None = None,
+) -> None:
+    connection.send(
+        encode_bind_result(message_id, code, message=message, server_credentials=server_credentials)
+    )
+    connection.session.finish(message_id)
+    if not connection.session.is_ended:
+        connection.service.call_later(0, connection.process_held)
+
+
+def certificate_der(certificate: Any) -> bytes:
+    """DER of a certificate as pyOpenSSL gives it."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return bytes(certificate.to_cryptography().public_bytes(Encoding.DER))

@@ -1,0 +1,131 @@
+"""Extended operations (RFC 4511 §4.12): StartTLS, Who am I, Cancel, Refresh. `SERVED` is what the root DSE
+lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lightwave.directory.ldap.extended import CANCEL, START_TLS, WHO_AM_I, check_no_value, decode_cancel
+from lightwave.directory.ldap.messages import LDAPMessage
+from lightwave.directory.ldap.requests import ExtendedRequest
+from lightwave.directory.ldap.responses import (
+    TAG_SEARCH_DONE,
+    encode_extended_result,
+    encode_result,
+)
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations.dynamic import REFRESH, decode_refresh
+from lightwave.directory.operations.outcome import Outcome, outcome_of
+from lightwave.directory.operations.request_controls import check_controls
+from lightwave.directory.server.service import log
+from lightwave.wire.ber import BerError
+
+if TYPE_CHECKING:
+    from lightwave.directory.schema.schema import Schema
+    from lightwave.directory.server.connection import LDAPConnection
+    from lightwave.directory.store.reading import ReadTransaction
+
+Serve = Callable[["LDAPConnection", LDAPMessage, ExtendedRequest], None]
+
+
+def serve_extended(
+    connection: LDAPConnection, txn: ReadTransaction, schema: Schema, message: LDAPMessage, out: list[bytes]
+) -> None:
+    """Carry out one extended request; an unknown one is a protocolError (RFC 4511 §4.12)."""
+    request = message.request
+    assert isinstance(request, ExtendedRequest)
+    try:
+        served = SERVED.get(request.oid)
+        if served is None:
+            raise DirectoryError(ResultCode.PROTOCOL_ERROR, "the extended operation is not known")
+        check_controls(ExtendedRequest, message.controls)
+        served(connection, message, request)
+    except BerError:
+        _answer(
+            connection,
+            message.message_id,
+            Outcome(ResultCode.PROTOCOL_ERROR, message="the value is malformed"),
+        )
+    except Exception as error:  # noqa: BLE001  the client gets a result, the log the rest
+        outcome = outcome_of(error, f"c{connection.number}-{message.message_id}")
+        if outcome.error is not None:
+            log.error("connection %d: internal error", connection.number, exc_info=outcome.error)
+        _answer(connection, message.message_id, outcome)
+
+
+def _answer(connection: LDAPConnection, message_id: int, outcome: Outcome, oid: str | None = None) -> None:
+    connection.session.finish(message_id)
+    connection.send(
+        encode_extended_result(
+            message_id,
+            outcome.code,
+            outcome.matched,
+            outcome.message,
+            outcome.referrals,
+            outcome.controls,
+            oid=oid,
+            value=outcome.value,
+        )
+    )
+
+
+def _start_tls(connection: LDAPConnection, message: LDAPMessage, request: ExtendedRequest) -> None:
+    """RFC 4511 §4.14. The session has refused it already where it is out of place."""
+    session = connection.session
+    try:
+        check_no_value(request.value)
+        if connection.service.tls is None:
+            raise DirectoryError(ResultCode.UNAVAILABLE, "this server has no certificate")
+    except (BerError, DirectoryError):
+        session.tls_refused()
+        raise
+    _answer(connection, message.message_id, Outcome(ResultCode.SUCCESS), START_TLS)
+    connection.start_tls()
+    session.tls_started()
+
+
+def _who_am_i(connection: LDAPConnection, message: LDAPMessage, request: ExtendedRequest) -> None:
+    """RFC 4532: the authorization identity, empty for anonymous."""
+    check_no_value(request.value)
+    token = connection.token
+    identity = b""
+    if not token.is_anonymous and token.entry_id is not None:
+        with connection.service.store.read() as txn:
+            identity = b"dn:" + txn.dn(token.tenant, token.entry_id)
+    _answer(connection, message.message_id, Outcome(ResultCode.SUCCESS, value=identity))
+
+
+def _cancel(connection: LDAPConnection, message: LDAPMessage, request: ExtendedRequest) -> None:
+    """RFC 3909: like abandon, but both operations are answered."""
+    target = decode_cancel(request.value)
+    tag = connection.session.outstanding.get(target)
+    if tag is None or target == message.message_id:
+        raise DirectoryError(ResultCode.NO_SUCH_OPERATION, "no operation of this message id is under way")
+    if tag != TAG_SEARCH_DONE:
+        raise DirectoryError(ResultCode.CANNOT_CANCEL, "only searches can be cancelled")
+    if not connection.searches.abandon(target):
+        raise DirectoryError(ResultCode.TOO_LATE, "the operation is about to be answered")
+    connection.send(encode_result(target, TAG_SEARCH_DONE, ResultCode.CANCELED))
+    _answer(connection, message.message_id, Outcome(ResultCode.SUCCESS))
+
+
+def _refresh(connection: LDAPConnection, message: LDAPMessage, request: ExtendedRequest) -> None:
+    """RFC 2589 §4: a dynamic entry lives on."""
+    refresh = decode_refresh(request.value)
+
+    def done(outcome: Outcome) -> None:
+        _answer(connection, message.message_id, outcome, REFRESH)
+        connection.finish_write()
+
+    connection.writes += 1
+    connection.service.pipeline.submit(connection.context(message.controls), refresh, done)
+
+
+SERVED: dict[str, Serve] = {
+    START_TLS: _start_tls,
+    WHO_AM_I: _who_am_i,
+    CANCEL: _cancel,
+    REFRESH: _refresh,
+}

@@ -1,0 +1,98 @@
+"""Listeners: LDAP, LDAPS and LDAPI, and the TLS settings that they share."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+from OpenSSL import SSL, crypto
+from twisted.internet import protocol, ssl
+from twisted.internet.interfaces import IAddress, IListeningPort
+
+from lightwave.directory.server.connection import LDAPConnection
+from lightwave.directory.server.service import DirectoryService
+
+BACKLOG = 1024
+
+
+class LDAPFactory(protocol.ServerFactory):
+    """Makes a connection for each client."""
+
+    noisy = False
+
+    def __init__(self, service: DirectoryService, *, tls: bool = False, local: bool = False) -> None:
+        self._service = service
+        self._tls = tls
+        self._local = local
+
+    def buildProtocol(self, addr: IAddress) -> LDAPConnection:  # noqa: N802  Twisted's name
+        connection = LDAPConnection(self._service, tls=self._tls, local=self._local)
+        connection.factory = self
+        return connection
+
+
+def tls_context(certificate_chain: bytes, key: bytes, trust: bytes) -> ssl.CertificateOptions:
+    """TLS 1.2 or later with forward secrecy. PEM: the node's chain, its key, and the roots of client
+    certificates.
+
+    A client may present a certificate (SASL EXTERNAL); one that our CA did not issue fails the handshake.
+    """
+    chain = [crypto.X509.from_cryptography(one) for one in _certificates(certificate_chain)]
+    roots = [crypto.X509.from_cryptography(one) for one in _certificates(trust)]
+    options = ssl.CertificateOptions(
+        privateKey=crypto.load_privatekey(crypto.FILETYPE_PEM, key),
+        certificate=chain[0],
+        extraCertChain=chain[1:],
+        raiseMinimumTo=ssl.TLSVersion.TLSv1_2,
+        verify=True,
+        requireCertificate=False,
+        caCerts=roots,
+        enableSessions=True,
+        fixBrokenPeers=False,
+    )
+    context = options.getContext()
+    context.set_options(SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
+    context.set_session_id(os.urandom(16))
+    return options
+
+
+def _certificates(pem: bytes) -> list[Any]:
+    from cryptography import x509
+
+    return x509.load_pem_x509_certificates(pem)
+
+
+def listen_tcp(
+    reactor: Any, service: DirectoryService, addresses: tuple[str, ...], port: int, secure_port: int
+) -> list[IListeningPort]:
+    """Listen for LDAP, and for LDAPS when the node has a certificate; raises CannotListenError."""
+    ports: list[IListeningPort] = []
+    try:
+        for address in addresses:
+            ports.append(reactor.listenTCP(port, LDAPFactory(service), backlog=BACKLOG, interface=address))
+            if service.tls is not None:
+                factory = LDAPFactory(service, tls=True)
+                ports.append(
+                    reactor.listenSSL(secure_port, factory, service.tls, backlog=BACKLOG, interface=address)
+                )
+    except Exception:
+        for one in ports:
+            one.stopListening()
+        raise
+    return ports
+
+
+def listen_local(reactor: Any, service: DirectoryService, path: Path) -> IListeningPort:
+    """Listen on a Unix socket; who may reach it is said by the data folder's permissions.
+
+    A socket that a killed server left behind is removed: whoever opens the store has made sure that no other
+    server of this node runs.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    port: IListeningPort = reactor.listenUNIX(
+        str(path), LDAPFactory(service, local=True), backlog=BACKLOG, mode=0o666
+    )
+    return port

@@ -1,0 +1,210 @@
+"""The searches of one connection: started at once, continued slice by slice, kept between pages.
+
+A search that ends within its first slice never enters the queue. The others take turns. Between two pages
+(RFC 2696) a search waits under its cookie, which is random, belongs to this connection and identity, and
+works once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from lightwave.directory.access.token import Token
+from lightwave.directory.ldap.controls import PAGED_RESULTS, Control, encode_paged
+from lightwave.directory.ldap.messages import LDAPMessage
+from lightwave.directory.ldap.requests import SCOPE_BASE, SearchRequest
+from lightwave.directory.ldap.responses import TAG_SEARCH_DONE, encode_entry, encode_result
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations.request_controls import NO_CONTROLS, Paging, check_controls
+from lightwave.directory.operations.root_dse import encode_root_dse, root_dse_values
+from lightwave.directory.operations.search import SLICE, Search
+from lightwave.directory.server.root_filter import matches_root_dse
+from lightwave.directory.server.service import log
+from lightwave.sasl.registry import offered_mechanisms
+
+if TYPE_CHECKING:
+    from lightwave.directory.schema.schema import Schema
+    from lightwave.directory.server.connection import LDAPConnection
+    from lightwave.directory.store.reading import ReadTransaction
+
+OCTETS = 64 * 1024
+"""bytes of entries that are gathered before they are written"""
+NO_PAGE = 1 << 60
+MOST_PAGED = 8
+"""searches of one connection that wait for their next page; the oldest is forgotten"""
+COOKIE_SIZE = 16
+
+
+class _Running(NamedTuple):
+    search: Search
+    left: int
+    """entries of the page that may still be sent; NO_PAGE without paging"""
+
+
+class _Waiting(NamedTuple):
+    search: Search
+    token: Token
+    request: SearchRequest
+
+
+class RunningSearches:
+    """What a connection has under way."""
+
+    def __init__(self, connection: LDAPConnection) -> None:
+        self._connection = connection
+        self._running: deque[_Running] = deque()
+        self._pages: dict[bytes, _Waiting] = {}
+        self._scheduled = False
+
+    def start(self, txn: ReadTransaction, schema: Schema, message: LDAPMessage, out: list[bytes]) -> None:
+        """Begin a search; appends what it gives at once to `out`."""
+        connection = self._connection
+        request = message.request
+        assert isinstance(request, SearchRequest)
+        message_id = message.message_id
+        try:
+            controls = check_controls(SearchRequest, message.controls) if message.controls else NO_CONTROLS
+            if not request.base and request.scope == SCOPE_BASE:
+                self._root_dse(txn, schema, message_id, request, out)
+                return
+            paging = controls.paging
+            if paging is not None and (paging.cookie or not paging.size):
+                search = self._next_page(message_id, request, paging, out)
+                if search is None:
+                    return
+            else:
+                search = Search(
+                    connection.service.searches,
+                    txn,
+                    schema,
+                    connection.context(message.controls),
+                    message_id,
+                    request,
+                    show_deleted=controls.show_deleted,
+                    paged=paging is not None,
+                )
+        except Exception as error:  # noqa: BLE001  the client gets a result, the log the rest
+            out.append(connection.refusal(message_id, TAG_SEARCH_DONE, error))
+            return
+        page = NO_PAGE if paging is None else min(paging.size, connection.limits.page_size)
+        self._advance(txn, search, page, out)
+
+    def _root_dse(
+        self, txn: ReadTransaction, schema: Schema, message_id: int, request: SearchRequest, out: list[bytes]
+    ) -> None:
+        connection = self._connection
+        service = connection.service
+        connection.refresh_channel()
+        values = root_dse_values(txn, service.facts, offered_mechanisms(connection.channel), service.now())
+        if matches_root_dse(schema, request.filter, values):
+            table = service.searches.table(txn, schema)
+            out.append(encode_entry(message_id, b"", encode_root_dse(schema, table, request, values)))
+        connection.session.finish(message_id)
+        out.append(encode_result(message_id, TAG_SEARCH_DONE, ResultCode.SUCCESS))
+
+    def _next_page(
+        self, message_id: int, request: SearchRequest, paging: Paging, out: list[bytes]
+    ) -> Search | None:
+        """The search that waits under the cookie, to be continued; None when it was asked to end."""
+        connection = self._connection
+        waiting = self._pages.pop(paging.cookie, None)
+        if waiting is None:
+            if not paging.cookie:
+                raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "ask for a page of at least one entry")
+            raise DirectoryError(
+                ResultCode.UNWILLING_TO_PERFORM, "the cookie is not of a search under way here"
+            )
+        if waiting.token is not connection.token or not _same_search(waiting.request, request):
+            raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "the cookie belongs to another search")
+        if not paging.size:  # RFC 2696 §3: the client gives the search up
+            control = Control(PAGED_RESULTS, False, encode_paged(0, b""))
+            connection.session.finish(message_id)
+            out.append(encode_result(message_id, TAG_SEARCH_DONE, ResultCode.SUCCESS, controls=(control,)))
+            return None
+        waiting.search.message_id = message_id
+        return waiting.search
+
+    def _advance(self, txn: ReadTransaction, search: Search, left: int, out: list[bytes]) -> None:
+        """One slice of a search; it ends, waits for its next page, or joins the queue."""
+        connection = self._connection
+        before = search.returned
+        try:
+            until = connection.service.monotonic() + SLICE
+            search.advance(txn, out, entries=left, octets=OCTETS, until=until)
+        except Exception as error:  # noqa: BLE001  the client gets a result, the log the rest
+            out.append(connection.refusal(search.message_id, TAG_SEARCH_DONE, error))
+            return
+        if search.finished:
+            self._finish(search, left is not NO_PAGE, b"", out)
+            return
+        if left is not NO_PAGE:
+            left -= search.returned - before
+            if not left or search.page_full:
+                self._finish(search, True, self._keep(search), out)
+                return
+        self._running.append(_Running(search, left))
+        self.schedule()
+
+    def _finish(self, search: Search, paged: bool, cookie: bytes, out: list[bytes]) -> None:
+        connection = self._connection
+        controls = (Control(PAGED_RESULTS, False, encode_paged(0, cookie)),) if paged else ()
+        if search.damaged and not cookie:
+            log.error(
+                "connection %d: a search passed over %d damaged records", connection.number, search.damaged
+            )
+        connection.session.finish(search.message_id)
+        out.append(encode_result(search.message_id, TAG_SEARCH_DONE, ResultCode.SUCCESS, controls=controls))
+
+    def _keep(self, search: Search) -> bytes:
+        connection = self._connection
+        cookie = connection.service.random_bytes(COOKIE_SIZE)
+        if len(self._pages) >= MOST_PAGED:
+            del self._pages[next(iter(self._pages))]
+        self._pages[cookie] = _Waiting(search, connection.token, search.request)
+        return cookie
+
+    def schedule(self) -> None:
+        """Go on in a later reactor turn, unless the client does not read."""
+        if self._running and not self._scheduled and not self._connection.paused:
+            self._scheduled = True
+            self._connection.service.call_later(0, self._continue)
+
+    def _continue(self) -> None:
+        self._scheduled = False
+        if not self._running or self._connection.paused:
+            return
+        search, left = self._running.popleft()
+        out: list[bytes] = []
+        with self._connection.service.store.read() as txn:
+            self._advance(txn, search, left, out)
+        if out:
+            self._connection.send(b"".join(out))
+        self.schedule()
+
+    def abandon(self, message_id: int) -> bool:
+        """Forget a search that is under way (RFC 4511 §4.11); whether there was one."""
+        for one in self._running:
+            if one.search.message_id == message_id:
+                self._running.remove(one)
+                self._connection.session.finish(message_id)
+                return True
+        return False
+
+    def clear(self) -> None:
+        """Forget everything: a bind begins, or the connection is gone."""
+        for one in self._running:
+            self._connection.session.finish(one.search.message_id)
+        self._running.clear()
+        self._pages.clear()
+
+
+def _same_search(first: SearchRequest, second: SearchRequest) -> bool:
+    """RFC 2696 §3: all but the control's value and the message id are to be the same."""
+    return (
+        first.base == second.base
+        and first.scope == second.scope
+        and first.filter == second.filter
+        and first.attributes == second.attributes
+        and first.deref == second.deref
+    )

@@ -1,0 +1,64 @@
+"""What all connections of a node share: the directory's parts, the limits by identity, the open connections."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lightwave.directory.access.token import Token
+from lightwave.directory.operations.context import Limits
+from lightwave.directory.operations.pipeline import WritePipeline
+from lightwave.directory.operations.ports import Threads
+from lightwave.directory.operations.root_dse import ServerFacts
+from lightwave.directory.operations.schema_source import SchemaSource
+from lightwave.directory.operations.search import Searches
+from lightwave.directory.server.settings import ADMINISTRATOR_LIMITS, Settings, SettingsSource
+from lightwave.directory.store.environment import Store
+from lightwave.identity.authentication import Authenticator
+from lightwave.identity.liveness import TokenLiveness
+
+if TYPE_CHECKING:
+    from lightwave.directory.server.connection import LDAPConnection
+
+log = logging.getLogger("lightwave.ldap")
+
+
+@dataclass(slots=True)
+class DirectoryService:
+    """The parts, made by the composition root. now: seconds since the epoch. monotonic: seconds."""
+
+    store: Store
+    schemas: SchemaSource
+    searches: Searches
+    pipeline: WritePipeline
+    authenticator: Authenticator
+    liveness: TokenLiveness
+    threads: Threads
+    settings: SettingsSource
+    facts: ServerFacts
+    now: Callable[[], float]
+    monotonic: Callable[[], float]
+    call_later: Callable[[float, Callable[[], None]], Any]
+    random_bytes: Callable[[int], bytes]
+    tls: object | None = None
+    """context factory for StartTLS; None where the node has no certificate"""
+    connections: set[LDAPConnection] = field(default_factory=set)
+    serial: int = 0
+
+    def limits_of(self, token: Token, settings: Settings) -> Limits:
+        """What the bearer of `token` may ask for."""
+        if token.is_administrator:
+            return ADMINISTRATOR_LIMITS
+        return settings.anonymous if token.is_anonymous else settings.signed_in
+
+    def next_serial(self) -> int:
+        """A number for a new connection, for logs."""
+        self.serial += 1
+        return self.serial
+
+    def drain(self) -> None:
+        """Tell every client that the server goes (RFC 4511 §4.4.1) and close when what runs is answered."""
+        for connection in tuple(self.connections):
+            connection.drain()

@@ -1,0 +1,98 @@
+"""A node's settings: attributes of its entry `cn=<hostname>,cn=nodes,cn=config`, read when they are needed.
+
+They are entries so that they are access-controlled, audited and replicated like everything else. A change
+holds for the next bind or connection. Defaults stand here; they suit a listener on the open internet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lightwave.directory.operations.context import Limits
+from lightwave.directory.schema.normalisation import NormalisedDN
+from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.errors import NoSuchEntry
+from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.record import Record
+
+UNLIMITED = 1 << 60
+
+ANONYMOUS_LIMITS = Limits(size=500, time=10.0, look_through=5_000, page_size=500, idle=120.0, outstanding=20)
+SIGNED_IN_LIMITS = Limits(
+    size=5_000, time=60.0, look_through=100_000, page_size=2_000, idle=900.0, outstanding=100
+)
+ADMINISTRATOR_LIMITS = Limits(
+    size=UNLIMITED,
+    time=3_600.0,
+    look_through=UNLIMITED,
+    page_size=10_000,
+    idle=3_600.0,
+    outstanding=1_000,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an administrator may set for a node. max_pdu: bytes, for signed-in identities."""
+
+    allow_insecure_authentication: bool = False
+    signed_in: Limits = SIGNED_IN_LIMITS
+    anonymous: Limits = ANONYMOUS_LIMITS
+    max_pdu: int = 16 * 1024 * 1024 - 1
+    max_connections: int = 10_000
+
+
+DEFAULTS = Settings()
+
+
+class SettingsSource:
+    """Reads the node's entry, again only when it has changed."""
+
+    def __init__(self, node: NormalisedDN) -> None:
+        self._node = node
+        self._usn = -1
+        self._settings = DEFAULTS
+
+    def current(self, txn: ReadTransaction, schema: Schema) -> Settings:
+        """The settings that hold in `txn`; the defaults when the node has no entry."""
+        try:
+            record = txn.record(*txn.find(self._node))
+        except NoSuchEntry:
+            return DEFAULTS
+        if record.usn_changed != self._usn:
+            self._settings = _read(txn, schema, record)
+            self._usn = record.usn_changed
+        return self._settings
+
+
+def _read(txn: ReadTransaction, schema: Schema, record: Record) -> Settings:
+    def number(name: str, otherwise: int) -> int:
+        values = _values(txn, schema, record, name)
+        return int(values[0]) if values else otherwise
+
+    def numbers(limits: Limits, prefix: str) -> Limits:
+        return replace(
+            limits,
+            size=number(f"lw{prefix}SizeLimit", limits.size),
+            time=float(number(f"lw{prefix}TimeLimit", int(limits.time))),
+            look_through=number(f"lw{prefix}LookThroughLimit", limits.look_through),
+            idle=float(number(f"lw{prefix}IdleTimeout", int(limits.idle))),
+            outstanding=number(f"lw{prefix}MaxOutstanding", limits.outstanding),
+        )
+
+    insecure = _values(txn, schema, record, "lwAllowInsecureAuthentication")
+    return Settings(
+        allow_insecure_authentication=bool(insecure) and insecure[0].upper() == b"TRUE",
+        signed_in=numbers(SIGNED_IN_LIMITS, ""),
+        anonymous=numbers(ANONYMOUS_LIMITS, "Anonymous"),
+        max_pdu=number("lwMaxPDU", DEFAULTS.max_pdu),
+        max_connections=number("lwMaxConnections", DEFAULTS.max_connections),
+    )
+
+
+def _values(txn: ReadTransaction, schema: Schema, record: Record, name: str) -> list[bytes]:
+    attribute = schema.attribute(name)
+    if attribute is None:
+        return []
+    found = txn.attribute_number(attribute.oid)
+    return [] if found is None else record.values(found)

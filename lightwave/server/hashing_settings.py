@@ -1,0 +1,36 @@
+"""The cost of password hashes as settings of the node's entry: lwHashingMemory (KiB) and lwHashingPasses."""
+
+from __future__ import annotations
+
+from lightwave.directory.schema.normalisation import NormalisedDN
+from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.errors import NoSuchEntry
+from lightwave.directory.store.reading import ReadTransaction
+from lightwave.identity.hashing import HashingCost
+
+MEMORY = "lwHashingMemory"
+PASSES = "lwHashingPasses"
+
+
+def hashing_attributes(cost: HashingCost) -> dict[str, list[bytes]]:
+    """The attributes of a node's entry that say `cost`; none for the default."""
+    if cost == HashingCost():
+        return {}
+    return {MEMORY: [b"%d" % cost.memory], PASSES: [b"%d" % cost.passes]}
+
+
+def read_hashing_cost(txn: ReadTransaction, schema: Schema, node: NormalisedDN) -> HashingCost:
+    """What the node's entry says; the default where it says nothing."""
+    default = HashingCost()
+    try:
+        record = txn.record(*txn.find(node))
+    except NoSuchEntry:
+        return default
+
+    def number(name: str, otherwise: int) -> int:
+        attribute = schema.attribute(name)
+        found = txn.attribute_number(attribute.oid) if attribute is not None else None
+        values = record.values(found) if found is not None else []
+        return int(values[0]) if values else otherwise
+
+    return HashingCost(memory=number(MEMORY, default.memory), passes=number(PASSES, default.passes))

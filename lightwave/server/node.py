@@ -1,0 +1,255 @@
+"""The composition root: a configuration becomes a running node. The only module that knows everybody.
+
+Clocks, randomness and the reactor enter here and are passed down as arguments.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.metadata
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from cryptography import x509
+from twisted.internet import defer
+from twisted.internet.interfaces import IListeningPort
+
+from lightwave.directory.operations.indexing import IndexBuilder
+from lightwave.directory.operations.pipeline import WritePipeline
+from lightwave.directory.operations.plugins import default_plugins
+from lightwave.directory.operations.root_dse import ServerFacts
+from lightwave.directory.operations.schema_source import SchemaSource
+from lightwave.directory.operations.search import Searches
+from lightwave.directory.operations.sweep import Sweep
+from lightwave.directory.schema.normalisation import normalise_dn_text
+from lightwave.directory.schema.schema import Schema
+from lightwave.directory.server import extended
+from lightwave.directory.server.listeners import listen_local, listen_tcp, tls_context
+from lightwave.directory.server.service import DirectoryService
+from lightwave.directory.server.settings import SettingsSource
+from lightwave.directory.store.commit import Committer
+from lightwave.directory.store.environment import Store
+from lightwave.directory.store.keyring import Keyring
+from lightwave.identity.authentication import Authenticator
+from lightwave.identity.hashing import HashingCost
+from lightwave.identity.liveness import TokenLiveness
+from lightwave.identity.password_attributes import PasswordPrepare
+from lightwave.identity.trust import ClientTrust
+from lightwave.server.configuration import ConfigurationError, NodeConfiguration
+from lightwave.server.hashing_settings import read_hashing_cost
+from lightwave.server.threads import ComputationThreads
+
+log = logging.getLogger("lightwave.server")
+
+SWITCH_INTERVAL = 0.0005
+"""seconds: the commit thread gives the interpreter back to the reactor sooner than by default"""
+DRAIN_SECONDS = 10.0
+UPKEEP_SECONDS = 1.0
+COMPUTATION_THREADS = max(2, (os.cpu_count() or 2))
+
+
+def open_store(configuration: NodeConfiguration, *, read_only: bool = False) -> Store:
+    """Open the node's store with its keyring; for the server and for commands that work on the store itself."""
+    keyring = Keyring.open(configuration.keyring)
+    return Store.open(configuration.store_path, keyring, now=time.time, read_only=read_only)
+
+
+def schema_source(store: Store) -> SchemaSource:
+    """The schema of the store: what is built in, and what administrators added."""
+    source = SchemaSource(Schema.load_builtin())
+    with store.read() as txn:
+        source.current(txn)
+    return source
+
+
+def node_dn(configuration: NodeConfiguration) -> bytes:
+    """DN of the entry that holds the node's settings."""
+    return f"cn={configuration.hostname},cn=nodes,cn=config".encode()
+
+
+def domain_dn(domain: str) -> bytes:
+    """dc=lightwave,dc=local of lightwave.local (RFC 2247)."""
+    return ",".join(f"dc={label}" for label in domain.split(".")).encode()
+
+
+def write_pipeline(
+    store: Store, schemas: SchemaSource, committer: Any, threads: Any, hashing: HashingCost
+) -> WritePipeline:
+    """The one way of writes, with identity's implementations of its ports."""
+    return WritePipeline(
+        store,
+        committer,
+        schemas,
+        (PasswordPrepare(hashing),),
+        default_plugins(),
+        threads,
+        time.time,
+        TokenLiveness(schemas.current),
+    )
+
+
+class ServingLock:
+    """Held while a server runs on a data folder; a second one is refused before it disturbs the first."""
+
+    def __init__(self, data: Path) -> None:
+        self._file: IO[bytes] = (data / "serving.lock").open("ab")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise ConfigurationError(f"{data} is being served already; stop that server first") from None
+
+    def release(self) -> None:
+        """Let another server have the folder."""
+        self._file.close()
+
+
+class Node:
+    """A node that can be started and drained."""
+
+    def __init__(self, configuration: NodeConfiguration, reactor: Any) -> None:
+        self._configuration = configuration
+        self._reactor = reactor
+        self._lock = ServingLock(configuration.data)
+        self._store = open_store(configuration)
+        schemas = schema_source(self._store)
+        with self._store.read() as txn:
+            schema = schemas.current(txn)
+            node = normalise_dn_text(schema, node_dn(configuration))
+            hashing = read_hashing_cost(txn, schema, node)
+        self._threads = ComputationThreads(reactor, COMPUTATION_THREADS)
+        self._committer = Committer(self._store, reactor.callFromThread, time.monotonic)
+        chain = configuration.certificate_path.read_bytes()
+        roots = configuration.ca_path.read_bytes()
+        issuers = (*x509.load_pem_x509_certificates(roots), *x509.load_pem_x509_certificates(chain)[1:])
+        pipeline = write_pipeline(self._store, schemas, self._committer, self._threads, hashing)
+        self._service = DirectoryService(
+            store=self._store,
+            schemas=schemas,
+            searches=Searches(time.monotonic),
+            pipeline=pipeline,
+            authenticator=Authenticator(
+                schemas.current, hashing, ClientTrust(issuers), owner_uid=configuration.data.stat().st_uid
+            ),
+            liveness=TokenLiveness(schemas.current),
+            threads=self._threads,
+            settings=SettingsSource(node),
+            facts=_facts(configuration, self._store),
+            now=time.time,
+            monotonic=time.monotonic,
+            call_later=reactor.callLater,
+            random_bytes=os.urandom,
+            tls=tls_context(
+                chain,
+                configuration.key_path.read_bytes(),
+                roots + b"".join(_pem(one) for one in x509.load_pem_x509_certificates(chain)[1:]),
+            ),
+        )
+        self._upkeep = (
+            IndexBuilder(self._store, schemas, self._committer),
+            Sweep(self._store, schemas, self._committer, time.time),
+        )
+        self._ports: list[IListeningPort] = []
+
+    def start(self) -> None:
+        """Listen; raises ConfigurationError when a port is taken."""
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        configuration = self._configuration
+        self._threads.start()
+        try:
+            self._ports = listen_tcp(
+                self._reactor,
+                self._service,
+                configuration.bind,
+                configuration.ldap_port,
+                configuration.ldaps_port,
+            )
+            self._ports.append(listen_local(self._reactor, self._service, configuration.ldapi_path))
+        except OSError as error:
+            self._stop_parts()
+            raise ConfigurationError(
+                f"can't listen: {error}; choose another --port-offset or --bind"
+            ) from None
+        except Exception as error:
+            self._stop_parts()
+            raise ConfigurationError(
+                f"can't listen: {error}; choose another --port-offset or --bind"
+            ) from error
+        self._reactor.callLater(0, self._keep_up)
+        for address in configuration.bind:
+            log.info(
+                "LDAP on %s port %d, LDAPS on port %d",
+                address,
+                configuration.ldap_port,
+                configuration.ldaps_port,
+            )
+        log.info("LDAPI on %s", configuration.ldapi_path)
+
+    def _keep_up(self) -> None:
+        """Background work, a slice at a time: indexes that are being built, entries that have expired."""
+        busy = False
+        for work in self._upkeep:
+            try:
+                busy = work.run_slice() or busy
+            except Exception:
+                log.exception("background work failed; it is tried again")
+        self._reactor.callLater(0.01 if busy else UPKEEP_SECONDS, self._keep_up)
+
+    @defer.inlineCallbacks
+    def stop(self) -> Any:
+        """Take no new clients, tell the present ones, finish what is being written, close the store."""
+        for port in self._ports:
+            yield defer.maybeDeferred(port.stopListening)
+        self._service.drain()
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while self._service.connections and time.monotonic() < deadline:
+            yield _after(self._reactor, 0.02)
+        for connection in tuple(self._service.connections):
+            connection.transport.abortConnection()
+        self._stop_parts()
+
+    def _stop_parts(self) -> None:
+        self._committer.close()
+        self._threads.stop()
+        self._store.close()
+        self._lock.release()
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return certificate.public_bytes(Encoding.PEM)
+
+
+def _facts(configuration: NodeConfiguration, store: Store) -> ServerFacts:
+    return ServerFacts(
+        version=importlib.metadata.version("lightwave"),
+        host_name=configuration.hostname,
+        domain_dn=domain_dn(configuration.domain),
+        server_name=node_dn(configuration),
+        extensions=tuple(extended.SERVED),
+        invocation_id=store.server_guid,
+    )
+
+
+def _after(reactor: Any, seconds: float) -> defer.Deferred[None]:
+    waiting: defer.Deferred[None] = defer.Deferred()
+    reactor.callLater(seconds, waiting.callback, None)
+    return waiting
+
+
+def serve(configuration: NodeConfiguration, ready: Callable[[], None]) -> None:
+    """Run the node in the foreground until SIGTERM or SIGINT. Returns after it has drained."""
+    from twisted.internet import reactor
+
+    node = Node(configuration, reactor)
+    node.start()
+    untyped: Any = reactor
+    untyped.addSystemEventTrigger("before", "shutdown", node.stop)
+    untyped.callWhenRunning(ready)
+    untyped.run()

@@ -1,0 +1,166 @@
+"""Promote: an empty folder becomes the first node of a domain.
+
+The order is chosen so that a promote that dies half-way leaves nothing that looks like a node:
+`lightwave.toml` is written last, and the next promote refuses a folder that is not empty with a word on how
+to go on.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import string
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lightwave.directory.operations.tree import Domain, create_tree
+from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.environment import Store
+from lightwave.directory.store.keyring import Keyring
+from lightwave.directory.store.writing import WriteTransaction
+from lightwave.identity.administrator import record_administrator
+from lightwave.identity.credentials import prepare_password, set_password
+from lightwave.identity.hashing import HashingCost
+from lightwave.pki.authority import create_issuing, create_node, create_root, pem_chain, serial_number
+from lightwave.server.authority_entries import store_authorities
+from lightwave.server.configuration import (
+    FILE_NAME,
+    ConfigurationError,
+    NodeConfiguration,
+    format_configuration,
+)
+from lightwave.server.hashing_settings import write_hashing_cost
+from lightwave.server.node import domain_dn
+
+PASSWORD_LENGTH = 20
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)\Z")
+_ALPHABET = string.ascii_letters + string.digits
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """What the administrator is told once. `password` is None when he gave it himself."""
+
+    configuration: NodeConfiguration
+    administrator_dn: str
+    password: str | None = field(repr=False)
+    recovery_key: str = field(repr=False)
+
+
+def check_domain(domain: str) -> str:
+    """The domain in lower case; raises ConfigurationError for what is no DNS domain of at least one label."""
+    domain = domain.rstrip(".").lower()
+    if len(domain) > 253 or not all(_LABEL.match(label) for label in domain.split(".")):
+        raise ConfigurationError(f"{domain!r} is not a DNS domain name such as example.com")
+    return domain
+
+
+def generate_password() -> str:
+    """Random letters and digits with about 119 bits; every class that usual policies ask for is in it."""
+    while True:
+        password = "".join(secrets.choice(_ALPHABET) for _ in range(PASSWORD_LENGTH))
+        if re.search("[a-z]", password) and re.search("[A-Z]", password) and re.search("[0-9]", password):
+            return password
+
+
+def promote(
+    configuration: NodeConfiguration,
+    password: str | None,
+    hashing: HashingCost,
+    progress: Callable[[str], None],
+) -> Promoted:
+    """Make the node. `password`: of the administrator, None for a generated one. Raises ConfigurationError."""
+    data, keyring_path = configuration.data, configuration.keyring
+    _check_empty(data, "--data")
+    _check_empty(keyring_path, "--keyring")
+    if keyring_path.resolve().is_relative_to(data.resolve()):
+        raise ConfigurationError(
+            "the keyring must stand outside the data folder: a backup of one must not hold the other"
+        )
+    generated = None if password is not None else generate_password()
+    made_data, made_keyring = not data.exists(), not keyring_path.exists()
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        recovery_key = _make(configuration, password or generated or "", hashing, progress)
+        _write(data / FILE_NAME, format_configuration(configuration).encode(), 0o600)
+    except BaseException:
+        _clear(data, made_data)
+        _clear(keyring_path, made_keyring)
+        raise
+    administrator = f"cn=Administrator,cn=Users,{domain_dn(configuration.domain).decode()}"
+    return Promoted(configuration, administrator, generated, recovery_key)
+
+
+def _make(
+    configuration: NodeConfiguration, password: str, hashing: HashingCost, progress: Callable[[str], None]
+) -> str:
+    progress("making keys and certificates")
+    now = datetime.fromtimestamp(time.time(), UTC)
+    root = create_root(configuration.domain, serial=serial_number(os.urandom(16)), now=now)
+    issuing = create_issuing(root, configuration.domain, serial=serial_number(os.urandom(16)), now=now)
+    names = tuple(address for address in configuration.bind if address not in ("0.0.0.0", "::"))  # noqa: S104
+    node = create_node(
+        issuing,
+        configuration.hostname,
+        serial=serial_number(os.urandom(16)),
+        now=now,
+        extra_names=names,
+    )
+    progress("making the keyring")
+    keyring, recovery_key = Keyring.create(configuration.keyring)
+    progress("making the directory")
+    blob = prepare_password(password.encode(), hashing)
+    schema = Schema.load_builtin()
+    with Store.create(configuration.store_path, keyring, server=os.urandom(16), now=time.time) as store:
+        domain = Domain(domain_dn(configuration.domain), configuration.hostname)
+        with store.write() as txn:
+            tree = create_tree(txn, schema, domain)
+            change = txn.begin_change()
+            record_administrator(txn, tree.tenant, txn.record(tree.tenant, tree.administrator).guid)
+            set_password(txn, tree.tenant, tree.administrator, blob, change, time.time())
+            _settle(txn, schema, tree.tenant, tree.node, hashing)
+            store_authorities(txn, schema, tree.tenant, configuration.domain, root, issuing)
+    progress("writing certificates")
+    _write(configuration.ca_path, root.certificate_pem, 0o644)
+    _write(configuration.certificate_path, pem_chain(node.certificate, issuing.certificate), 0o644)
+    _write(configuration.key_path, node.key_pem, 0o600)
+    return recovery_key
+
+
+def _settle(txn: WriteTransaction, schema: Schema, tenant: int, node: int, hashing: HashingCost) -> None:
+    if hashing != HashingCost():
+        write_hashing_cost(txn, schema, tenant, node, hashing)
+
+
+def _check_empty(folder: Path, option: str) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigurationError(
+            f"{folder} is not an empty folder: name another one with {option}, or empty it first"
+        )
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    """Write a new file and have it on disk before going on."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _clear(folder: Path, made: bool) -> None:
+    """Take back what a failed promote left, and the folder itself where promote made it."""
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    if made:
+        folder.rmdir()
