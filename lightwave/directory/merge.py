@@ -142,15 +142,16 @@ def merge_entry(one: EntryState, other: EntryState) -> EntryState:
 
 
 def settle(entry: EntryState) -> EntryState:
-    """The normal form: without what is older than the last deletion."""
+    """The normal form, which `merge` expects: nothing older than what made it void (see the classes'
+    invariants).
+    """
     floor = entry.deleted
-    if floor == NEVER:
-        return entry
     attributes = {}
     for key, attribute in entry.attributes.items():
-        values = {identity: state for identity, state in attribute.values.items() if state.stamp >= floor}
-        if attribute.stamp >= floor or values:
-            attributes[key] = AttributeState(max(attribute.stamp, floor), values)
+        stamp = max(attribute.stamp, floor)
+        values = {identity: state for identity, state in attribute.values.items() if state.stamp >= stamp}
+        if values or attribute.stamp >= floor:
+            attributes[key] = AttributeState(stamp, values)
     return replace(
         entry,
         attributes=attributes,
@@ -179,9 +180,7 @@ def _merge_attribute(one: AttributeState | None, other: AttributeState | None) -
     for identity, state in other.values.items():
         present_state = values.get(identity)
         values[identity] = state if present_state is None else max(present_state, state)
-    return AttributeState(
-        stamp, {identity: state for identity, state in values.items() if state.stamp >= stamp}
-    )
+    return AttributeState(stamp, values)
 
 
 # --- forgetting

@@ -180,10 +180,11 @@ class Authenticator:
         """All phases in one go, for callers that may block (command line, tests)."""
         if isinstance(claim, ExternalClaim):
             return self.authenticate_external(txn, claim, channel, now)
-        if isinstance(claim, SimpleClaim):
-            candidate = self.lookup(txn, claim.name)
-        else:
-            candidate = self.lookup_identity(txn, claim)
+        candidate = (
+            self.lookup(txn, claim.name)
+            if isinstance(claim, SimpleClaim)
+            else self.lookup_identity(txn, claim)
+        )
         return self.complete(txn, self.verify(candidate, claim.password), now)
 
     # --- issue
