@@ -437,6 +437,8 @@ class WriteTransaction(ReadTransaction):
         self._put_child(tenant, new_parent, normalised_rdn, entry_id)
         stamps = self.local_stamps(tenant, entry_id)
         stamps.name = change.local
+        if new_parent != record.parent:  # where it stays when merging has to undo the move
+            stamps.former_parent = self.record(tenant, record.parent).guid
         self._put_stamps(tenant, entry_id, stamps)
         self._put_record(
             tenant, entry_id, record, change, parent=new_parent, rdn=rdn, normalised_rdn=normalised_rdn
