@@ -244,8 +244,8 @@ def test_writing() -> None:
             ("cn", b"<a"),
             ("cn", b""),
             ("cn", b"a\nb"),
-        ]
-        + [("description", b"y" * 150)],
+            ("description", b"y" * 150),
+        ],
     )
     assert record == (
         b"dn: cn=a\ncn: a\ncn:: IGE=\ncn:: YSA=\ncn:: OmE=\ncn:: PGE=\ncn: \ncn:: YQpi\n"
