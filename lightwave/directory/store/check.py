@@ -78,10 +78,8 @@ class _Checker:
 
     def _rows(self, what: str, database: lmdb._Database) -> Iterator[tuple[bytes, bytes]]:
         total = self._raw.stat(database)["entries"]
-        seen = 0
-        for row in self._raw.cursor(database).iternext():
+        for seen, row in enumerate(self._raw.cursor(database).iternext(), 1):
             yield row
-            seen += 1
             if not seen % _PROGRESS:
                 self._progress(what, seen, total)
         self._progress(what, total, total)
