@@ -119,7 +119,7 @@ class Generator:
     def _attribute(self) -> str:
         if self._maybe(0.04):
             return str(self._pick(pools.ODD_ATTRIBUTES))
-        return str(self._pick(pools.COMMON if self._maybe(0.5) else list(pools.VALUES)))
+        return str(self._pick(pools.COMMON if self._maybe(0.7) else list(pools.VALUES)))
 
     def _value(self, attribute: str) -> bytes:
         known = pools.VALUES.get(attribute)
