@@ -356,10 +356,8 @@ def format_record(dn: bytes, attributes: Iterable[tuple[str, bytes]]) -> bytes:
 
 
 def _format_line(name: bytes, value: bytes) -> bytes:
-    if _SAFE.fullmatch(value) is not None:
-        line = b"%b: %b" % (name, value)
-    else:
-        line = b"%b:: %b" % (name, b64encode(value))
+    safe = _SAFE.fullmatch(value) is not None
+    line = b"%b: %b" % (name, value) if safe else b"%b:: %b" % (name, b64encode(value))
     if len(line) <= _WIDTH:
         return line + b"\n"
     parts = [line[:_WIDTH]]
