@@ -33,8 +33,9 @@ class AttributeTable:
         self.links = frozenset(n for n, d in self._descriptions.items() if d.type.is_link)
         self.computed = computed_types(schema)
         self.subschema = frozenset(
-            found.oid for name in schema.subschema_attributes() if (found := schema.attribute(name)) is not
-            None
+            found.oid
+            for name in schema.subschema_attributes()
+            if (found := schema.attribute(name)) is not None
         )
         self._classes: dict[str, frozenset[str]] = {}
         self.secret = frozenset(n for n, d in self._descriptions.items() if d.type.is_secret)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lightwave.directory.access.attribute_set import ALL
 from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.messages import CompareRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
@@ -18,9 +17,9 @@ from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.gather import (
     REFERRAL,
     Place,
+    check_attribute_right,
     check_right,
     classes_of,
-    denied,
     describe,
     description_of,
     find,
@@ -60,8 +59,7 @@ def _compare(txn: ReadTransaction, schema: Schema, context: Context, request: Co
         raise referral(txn, txn.dn(place.tenant, place.entry_id), record)
     wanted = describe(schema, request.attribute)
     decision = check_right(txn, context, place.tenant, place.entry_id, record, Right.READ_PROPERTY)
-    if decision.readable is not ALL and txn.attribute_number(wanted.key) not in decision.readable:
-        raise denied(context)
+    check_attribute_right(txn, context, decision.readable, wanted)
     if wanted.type.is_secret:
         return False
     if wanted.type.equality is None:
@@ -113,7 +111,6 @@ def _holds_link(subject: _Subject, wanted: AttributeDescription, value: bytes) -
         if number is None or not txn.link_count(place.tenant, place.entry_id, number):
             continue
         has_any = True
-        if target is not None and target[0] == place.tenant:
-            if txn.has_link(place.tenant, place.entry_id, number, target[1]):
-                return True
+        if target is not None and target[0] == place.tenant and txn.has_link(*place[:2], number, target[1]):
+            return True
     return False if has_any else None

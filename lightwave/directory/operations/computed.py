@@ -28,7 +28,7 @@ from lightwave.directory.store.record import Record
 
 _CREATE_TIMESTAMP = "2.5.18.1"
 _MODIFY_TIMESTAMP = "2.5.18.2"
-_MEMBERSHIP = ("2.5.4.31", "2.5.4.50")  # member, uniqueMember
+_MEMBERSHIP = ("2.5.4.31",)  # member; the one attribute whose links make a group
 
 
 class _Subject(NamedTuple):

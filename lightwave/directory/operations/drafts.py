@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from lightwave.directory.ldap.dn import RDN
 from lightwave.directory.schema.attribute import AttributeDescription
@@ -11,6 +12,9 @@ from lightwave.directory.schema.normalisation import NormalisedDN, NormalisedRDN
 from lightwave.directory.schema.objectclass import ObjectClass
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.record import Record
+
+if TYPE_CHECKING:
+    from lightwave.directory.operations.ports import Effect
 
 Attributes = dict[AttributeDescription, tuple[bytes, ...]]
 
@@ -39,6 +43,8 @@ class DraftEntry:
     classes: frozenset[str]
     """OIDs of all object classes, superiors included"""
     structural: ObjectClass
+    effects: Sequence[Effect] = ()
+    """what was prepared for this write"""
     expires: float | None = None
     """dynamic entries: seconds since the epoch"""
 
@@ -79,6 +85,8 @@ class DraftModify:
     links: dict[str, LinkEdit]
     classes: frozenset[str]
     """OIDs of all object classes after the change, superiors included"""
+    effects: Sequence[Effect] = ()
+    """what was prepared for this write"""
     expires: float | None = None
     """dynamic entries: the new expiry, None when unchanged"""
 
@@ -96,6 +104,8 @@ class DraftRename:
     rdn: RDN
     normalised_rdn: NormalisedRDN
     edits: dict[str, AttributeEdit]
+    classes: frozenset[str]
+    """OIDs of all object classes, superiors included"""
 
 
 @dataclass(slots=True)
@@ -108,5 +118,5 @@ class DraftDelete:
     record: Record
     dn: bytes
     name: NormalisedDN
-    classes: frozenset[str] = frozenset()
-    facts: Mapping[str, str] = field(default_factory=dict)
+    classes: frozenset[str]
+    """OIDs of all object classes, superiors included"""

@@ -118,8 +118,8 @@ def check_allowed_type(attribute: AttributeType, classes: ClassSet) -> None:
     if attribute.collective and SUBENTRY in classes.oids:  # RFC 3671 §2.2
         return
     raise DirectoryError(
-        ResultCode.OBJECT_CLASS_VIOLATION, f"attribute '{attribute.name}' not allowed in "
-        f"'{classes.structural.name}'"
+        ResultCode.OBJECT_CLASS_VIOLATION,
+        f"attribute '{attribute.name}' not allowed in '{classes.structural.name}'",
     )
 
 

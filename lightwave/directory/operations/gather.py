@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from lightwave.directory.access.attribute_set import ALL, AttributeSet
 from lightwave.directory.access.decision import Decision, decide, relation_of
 from lightwave.directory.access.descriptor import effective_descriptor
 from lightwave.directory.access.rights import Right
@@ -105,6 +106,15 @@ def check_right(
     if decision.rights & wanted != wanted:
         raise denied(context)
     return decision
+
+
+def check_attribute_right(
+    txn: ReadTransaction, context: Context, granted: AttributeSet, description: AttributeDescription
+) -> None:
+    """Raises DirectoryError unless the attribute is among those that a decision grants."""
+    number = txn.attribute_number(description.key)
+    if granted is not ALL and (number is None or number not in granted):
+        raise denied(context)
 
 
 def denied(context: Context, message: str = "") -> DirectoryError:

@@ -17,6 +17,7 @@ from lightwave.directory.access.attribute_set import ALL
 from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.messages import ModifyKind, ModifyRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations import subschema
 from lightwave.directory.operations.changes import LinkAttribute, ParsedChange, RecordAttribute, parse_change
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.drafts import DraftModify
@@ -32,14 +33,15 @@ from lightwave.directory.operations.entry_checks import (
 from lightwave.directory.operations.gather import (
     REFERRAL,
     Place,
+    check_attribute_right,
     check_right,
     classes_of,
-    denied,
     find,
     referral,
 )
 from lightwave.directory.operations.plugins.operational import stamp_modification
 from lightwave.directory.operations.ports import Effect, Plugin, Target
+from lightwave.directory.operations.subschema_entry import SUBSCHEMA_CLASS
 from lightwave.directory.schema.classset import ClassSet
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
@@ -78,8 +80,7 @@ def gather(txn: ReadTransaction, schema: Schema, context: Context, request: Modi
     decision = check_right(txn, context, place.tenant, place.entry_id, record, Right.WRITE_PROPERTY)
     if decision.writable is not ALL:
         for change in (*changes, *secrets):
-            if txn.attribute_number(change.description.key) not in decision.writable:
-                raise denied(context)
+            check_attribute_right(txn, context, decision.writable, change.description)
     return Gathered(place, record, classes, changes, secrets)
 
 
@@ -115,13 +116,18 @@ def apply(
     gathered = gather(txn, schema, context, request)
     for effect in effects:
         effect.verify(txn, gathered.target)
-    draft = check(txn, schema, context, gathered)
+    if SUBSCHEMA_CLASS in gathered.classes.oids:
+        subschema.apply(txn, schema, context, gathered.target, gathered.record, gathered.changes, effects)
+        return
+    draft = check(txn, schema, context, gathered, effects)
     for plugin in plugins:
         plugin.on_modify(txn, context, draft)
     issue(txn, context, draft, effects)
 
 
-def check(txn: ReadTransaction, schema: Schema, context: Context, gathered: Gathered) -> DraftModify:
+def check(
+    txn: ReadTransaction, schema: Schema, context: Context, gathered: Gathered, effects: Sequence[Effect] = ()
+) -> DraftModify:
     """Carries the changes out on working copies and checks the result; raises DirectoryError."""
     place, record = gathered.place, gathered.record
     stored: dict[str, RecordAttribute] = {}
@@ -147,7 +153,9 @@ def check(txn: ReadTransaction, schema: Schema, context: Context, gathered: Gath
     edits = edits_of(stored)
     check_size(record, edits, context)
     changed_links = {key: edit for key, link in links.items() if (edit := link.edit()) is not None}
-    return DraftModify(schema, place.tenant, place.entry_id, record, edits, changed_links, classes.oids)
+    return DraftModify(
+        schema, place.tenant, place.entry_id, record, edits, changed_links, classes.oids, effects
+    )
 
 
 def _secrets(gathered: Gathered) -> dict[str, bool]:

@@ -16,6 +16,8 @@ from lightwave.directory.store.reading import ReadTransaction
 SCHEMA_CONTEXT_DN = b"cn=schemacontext"
 SUBSCHEMA_DN = b"cn=aggregate,cn=schemacontext"
 SUBSCHEMA_CLASS = "2.5.20.1"
+DEFINITION_ATTRIBUTES = ("attributeTypes", "objectClasses", "dITContentRules")
+"""The attributes of the subschema subentry that administrators may change."""
 
 
 def subschema_place(txn: ReadTransaction, schema: Schema) -> tuple[int, int] | None:

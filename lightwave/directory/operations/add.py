@@ -1,0 +1,216 @@
+"""Add (RFC 4511 §4.7).
+
+gather: attributes are parsed, the superior is found, access is decided there.
+check: the schema's whole verdict; then that the superior may have the entry and that its name is free.
+issue: plug-ins, stamps, record, links, secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lightwave.directory.access.rights import Right
+from lightwave.directory.ldap.dn import RDN, DNSyntaxError, format_rdn, parse_dn
+from lightwave.directory.ldap.messages import AddRequest
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations.changes import resolve_link
+from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.drafts import Attributes, DraftEntry
+from lightwave.directory.operations.gather import (
+    ALIAS,
+    REFERRAL,
+    SUBENTRY,
+    check_right,
+    classes_of,
+    describe,
+    missing,
+    normalised_name,
+    referral,
+)
+from lightwave.directory.operations.plugins.operational import creation_attributes
+from lightwave.directory.operations.plugins.tombstones import is_deleted_objects
+from lightwave.directory.operations.ports import Effect, Plugin, Target
+from lightwave.directory.schema.attribute import AttributeDescription
+from lightwave.directory.schema.checks import check_entry
+from lightwave.directory.schema.normalisation import NormalisedDN
+from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.errors import EntryExists, NoSuchEntry
+from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.record import DYNAMIC, TOMBSTONE
+from lightwave.directory.store.writing import NewEntry, WriteTransaction
+
+
+@dataclass(slots=True)
+class ParsedEntry:
+    """A request's entry, before anything is looked up."""
+
+    name: NormalisedDN
+    rdn: RDN
+    attributes: Attributes
+    """everything that the client gave, secret attributes included"""
+    has_secrets: bool
+
+
+def parse(schema: Schema, request: AddRequest) -> ParsedEntry:
+    """The entry that is asked for; raises DirectoryError for what no directory could take."""
+    name = normalised_name(schema, request.dn)
+    if not name:
+        raise DirectoryError(ResultCode.ENTRY_ALREADY_EXISTS, "root DSE already exists")
+    try:
+        rdn = parse_dn(request.dn)[0]
+    except DNSyntaxError as error:
+        raise DirectoryError(ResultCode.INVALID_DN_SYNTAX, "invalid DN", detail=str(error)) from error
+    if not request.attributes:
+        raise DirectoryError(ResultCode.PROTOCOL_ERROR, "no attributes provided")
+    attributes: Attributes = {}
+    has_secrets = False
+    for text, values in request.attributes:
+        description = describe(schema, text)
+        if description in attributes:
+            raise DirectoryError(
+                ResultCode.ATTRIBUTE_OR_VALUE_EXISTS,
+                f"attribute '{description.text}' provided more than once",
+            )
+        if not values:
+            raise DirectoryError(ResultCode.PROTOCOL_ERROR, f"no values for attribute '{description.text}'")
+        _check_type(description)
+        has_secrets = has_secrets or description.type.is_secret
+        attributes[description] = values
+    return ParsedEntry(name, rdn, attributes, has_secrets)
+
+
+def _check_type(description: AttributeDescription) -> None:
+    if description.type.no_user_modification:
+        raise DirectoryError(
+            ResultCode.CONSTRAINT_VIOLATION, f"{description.text}: no user modification allowed"
+        )
+    if description.type.obsolete:
+        raise DirectoryError(ResultCode.CONSTRAINT_VIOLATION, f"{description.text}: attribute is obsolete")
+
+
+def find_superior(
+    txn: ReadTransaction, schema: Schema, context: Context, name: NormalisedDN
+) -> tuple[int, int]:
+    """(tenant, entry id) of the entry below which `name` would stand; raises DirectoryError.
+
+    Access is decided here: the right to create children.
+    """
+    try:
+        tenant, parent = txn.find(name[1:])
+    except NoSuchEntry as error:
+        if name in txn.naming_contexts():
+            raise DirectoryError(ResultCode.ENTRY_ALREADY_EXISTS, "") from None
+        raise missing(txn, schema, context, error) from None
+    record = txn.record(tenant, parent)
+    check_right(txn, context, tenant, parent, record, Right.CREATE_CHILD)
+    classes = classes_of(txn, schema, record).oids
+    dn = txn.dn(tenant, parent, record)
+    if REFERRAL in classes and not context.manages_dsa_it:
+        raise referral(txn, dn, record)
+    if ALIAS in classes:  # RFC 4512 §2.6: an alias has no subordinates
+        raise DirectoryError(ResultCode.ALIAS_PROBLEM, "parent is an alias", dn)
+    if SUBENTRY in classes:
+        raise DirectoryError(ResultCode.OBJECT_CLASS_VIOLATION, "parent is a subentry")
+    if record.flags & TOMBSTONE or is_deleted_objects(txn, schema, tenant, record):
+        raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "only deletion puts entries there")
+    return tenant, parent
+
+
+def gather(txn: ReadTransaction, schema: Schema, context: Context, request: AddRequest) -> ParsedEntry:
+    """Parses, and decides access to the superior: what has to hold before anything is prepared."""
+    parsed = parse(schema, request)
+    find_superior(txn, schema, context, parsed.name)
+    return parsed
+
+
+def apply(
+    txn: WriteTransaction,
+    schema: Schema,
+    context: Context,
+    request: AddRequest,
+    guid: bytes,
+    effects: Sequence[Effect] = (),
+    plugins: Sequence[Plugin] = (),
+) -> int:
+    """Adds an entry with this GUID; its entry id. Raises DirectoryError, and then nothing may be committed."""
+    parsed = parse(schema, request)
+    try:
+        tenant, parent = find_superior(txn, schema, context, parsed.name)
+    except DirectoryError as refusal:
+        if refusal.code is ResultCode.NO_SUCH_OBJECT:
+            check_entry(schema, parsed.attributes, parsed.rdn)  # slapd judges the entry before its place
+        raise
+    checked = check_entry(schema, parsed.attributes, parsed.rdn)
+    if txn.find_child(tenant, parent, parsed.name[0]) is not None:
+        raise DirectoryError(ResultCode.ENTRY_ALREADY_EXISTS, "")
+    draft = DraftEntry(
+        schema,
+        tenant,
+        parent,
+        parsed.name,
+        parsed.rdn,
+        guid,
+        {
+            description: values
+            for description, values in checked.attributes.items()
+            if not description.type.is_secret
+        },
+        frozenset(object_class.oid for object_class in checked.classes),
+        checked.structural,
+        effects,
+    )
+    for plugin in plugins:
+        plugin.on_add(txn, context, draft)
+    return issue(txn, context, draft, effects)
+
+
+def issue(txn: WriteTransaction, context: Context, draft: DraftEntry, effects: Sequence[Effect] = ()) -> int:
+    """Writes a checked entry; its entry id."""
+    change = txn.begin_change()
+    attributes: list[tuple[AttributeDescription, tuple[bytes, ...]]] = []
+    links: list[tuple[AttributeDescription, int]] = []
+    for description, values in draft.attributes.items():
+        if description.type.is_link:
+            texts = _split_links(txn, draft, description, values, links)
+            if texts:
+                attributes.append((description, texts))
+        else:
+            attributes.append((description, values))
+    attributes += creation_attributes(draft.schema, context.token.dn, change.stamp, draft.structural)
+    entry = NewEntry(
+        format_rdn(draft.rdn),
+        draft.name[0],
+        draft.guid,
+        attributes,
+        links,
+        DYNAMIC if draft.expires is not None else 0,
+        draft.expires,
+    )
+    try:
+        entry_id = txn.insert_entry(draft.tenant, draft.parent, entry, change)
+    except EntryExists:
+        raise DirectoryError(ResultCode.ENTRY_ALREADY_EXISTS, "") from None
+    target = Target(draft.tenant, entry_id, draft.guid)
+    for effect in effects:
+        effect.verify(txn, target)
+        effect.apply(txn, target, change)
+    return entry_id
+
+
+def _split_links(
+    txn: WriteTransaction,
+    draft: DraftEntry,
+    description: AttributeDescription,
+    values: tuple[bytes, ...],
+    links: list[tuple[AttributeDescription, int]],
+) -> tuple[bytes, ...]:
+    """Adds values that name entries to `links`; returns those that name none."""
+    texts = []
+    for value in values:
+        target = resolve_link(txn, draft.schema, draft.tenant, value)
+        if target is None:
+            texts.append(value)
+        else:
+            links.append((description, target))
+    return tuple(texts)

@@ -1,0 +1,68 @@
+"""Delete (RFC 4511 §4.8): leaves only; what is deleted becomes a tombstone below Deleted Objects.
+
+Links to the entry go with it. A group that loses its last member by that stays, empty, although its class demands
+one: the alternatives are refusing to delete a user because of a group that its administrator may not even see, or
+deleting the group. (Active Directory and 389 do the same.) The next modify of the group's members has to satisfy
+the class again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lightwave.directory.access.rights import Right
+from lightwave.directory.ldap.messages import DeleteRequest
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.drafts import DraftDelete
+from lightwave.directory.operations.gather import (
+    REFERRAL,
+    check_right,
+    classes_of,
+    denied,
+    find,
+    referral,
+)
+from lightwave.directory.operations.plugins.tombstones import bury
+from lightwave.directory.operations.ports import Plugin
+from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.record import CONTEXT, TOMBSTONE, Record
+from lightwave.directory.store.writing import WriteTransaction
+
+
+def apply(
+    txn: WriteTransaction,
+    schema: Schema,
+    context: Context,
+    request: DeleteRequest,
+    plugins: Sequence[Plugin] = (),
+) -> None:
+    """Deletes an entry; raises DirectoryError, and then nothing may be committed."""
+    place = find(txn, schema, context, request.dn)
+    record = txn.record(place.tenant, place.entry_id)
+    classes = classes_of(txn, schema, record)
+    dn = txn.dn(place.tenant, place.entry_id, record)
+    if REFERRAL in classes.oids and not context.manages_dsa_it:
+        raise referral(txn, dn, record)
+    _check_access(txn, context, place.tenant, place.entry_id, record)
+    if txn.has_children(place.tenant, place.entry_id):
+        raise DirectoryError(ResultCode.NOT_ALLOWED_ON_NON_LEAF, "subordinate objects must be deleted first")
+    if record.flags & CONTEXT:
+        raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "a naming context can't be deleted")
+    if record.flags & TOMBSTONE:
+        raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "the entry is deleted already")
+    draft = DraftDelete(schema, place.tenant, place.entry_id, record, dn, place.name, classes.oids)
+    for plugin in plugins:
+        plugin.on_delete(txn, context, draft)
+    bury(txn, context, draft)
+
+
+def _check_access(txn: ReadTransaction, context: Context, tenant: int, entry_id: int, record: Record) -> None:
+    """MS-ADTS §5.1.3: the right to delete the entry, or to delete children of its superior."""
+    try:
+        check_right(txn, context, tenant, entry_id, record, Right.DELETE)
+    except DirectoryError:
+        if not record.parent:
+            raise denied(context) from None
+        check_right(txn, context, tenant, record.parent, None, Right.DELETE_CHILD)

@@ -1,0 +1,166 @@
+"""Uniqueness of an attribute within a subtree.
+
+The index definition of the attribute (an `lwIndex` entry) names the subtrees as values of `lwUniqueScope`. Within
+each, no two entries have equal values of the attribute, whatever its options. A scope is accepted only when the
+equality index is complete and no two entries that exist conflict; from that commit on every write is checked.
+
+The scopes stand in `meta` beside the definitions, written in the transaction that changes the entry, so that a
+write looks them up with one read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.drafts import DraftDelete, DraftEntry, DraftModify, DraftRename
+from lightwave.directory.schema.attribute import AttributeType
+from lightwave.directory.schema.errors import InvalidValue
+from lightwave.directory.store.building import type_values
+from lightwave.directory.store.errors import NoSuchEntry
+from lightwave.directory.store.indexes import IndexKind
+from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.record import Record
+from lightwave.directory.store.writing import WriteTransaction
+
+_META = b"unique"
+_MOST_MOVED = 20_000
+"""Entries below a moved one that are checked when they come into a scope."""
+
+
+class Scope(NamedTuple):
+    """A subtree within which an attribute is unique."""
+
+    attribute: str
+    """OID"""
+    tenant: int
+    base: int
+    """entry id"""
+
+
+Scopes = Mapping[str, tuple[Scope, ...]]
+
+
+def scopes_of(txn: ReadTransaction) -> Scopes:
+    """All scopes by the attribute's OID."""
+    return _decode(txn.meta(_META))
+
+
+@lru_cache(maxsize=8)
+def _decode(data: bytes | None) -> Scopes:
+    found: dict[str, tuple[Scope, ...]] = {}
+    for attribute, tenant, base in json.loads(data) if data else ():
+        found[attribute] = (*found.get(attribute, ()), Scope(attribute, tenant, base))
+    return found
+
+
+def put_scopes(txn: WriteTransaction, attribute: str, scopes: Iterable[Scope]) -> None:
+    """Makes these the scopes of an attribute (its OID)."""
+    kept = {oid: present for oid, present in scopes_of(txn).items() if oid != attribute}
+    kept[attribute] = tuple(scopes)
+    flat = [list(scope) for present in kept.values() for scope in present]
+    txn.put_meta(_META, json.dumps(flat).encode() if flat else None)
+
+
+class UniqueRule:
+    """For a survey: no entry below the scope's base has a value that another one there has."""
+
+    def __init__(self, attribute: AttributeType, scope: Scope) -> None:
+        self.scope = scope
+        self._attribute = attribute
+
+    def check(self, txn: ReadTransaction, tenant: int, entry_id: int, record: Record) -> None:
+        """Raises DirectoryError naming both entries of a conflict."""
+        scope = self.scope
+        if tenant != scope.tenant or not txn.is_below(tenant, entry_id, scope.base, record):
+            return
+        values = type_values(txn, record, scope.attribute)
+        if values:
+            check_free(txn, self._attribute, scope, values, entry_id)
+
+
+def check_free(
+    txn: ReadTransaction, attribute: AttributeType, scope: Scope, values: Iterable[bytes], entry_id: int
+) -> None:
+    """Raises DirectoryError constraintViolation when another entry of the scope has one of the values."""
+    number = txn.attribute_number(scope.attribute)
+    if number is None:
+        return
+    for value in values:
+        try:
+            key = attribute.normalise(value)
+        except InvalidValue:
+            continue
+        for other in txn.index_ids(scope.tenant, number, IndexKind.EQUALITY, key):
+            if other == entry_id:
+                continue
+            try:
+                if not txn.is_below(scope.tenant, other, scope.base):
+                    continue
+            except NoSuchEntry:
+                continue
+            name = txn.dn(scope.tenant, other).decode(errors="replace")
+            raise DirectoryError(
+                ResultCode.CONSTRAINT_VIOLATION,
+                f"{attribute.name} must be unique: '{name}' has the same value",
+            )
+
+
+class Uniqueness:
+    """Refuses writes by which two entries of a scope would have the same value."""
+
+    def on_add(self, txn: WriteTransaction, context: Context, draft: DraftEntry) -> None:
+        """Every value of the new entry."""
+        scopes = scopes_of(txn)
+        if not scopes:
+            return
+        for description, values in draft.attributes.items():
+            for scope in scopes.get(description.type.oid, ()):
+                if scope.tenant == draft.tenant and txn.is_below(draft.tenant, draft.parent, scope.base):
+                    check_free(txn, description.type, scope, values, 0)
+
+    def on_modify(self, txn: WriteTransaction, context: Context, draft: DraftModify) -> None:
+        """Every value that comes."""
+        scopes = scopes_of(txn)
+        if not scopes:
+            return
+        for edit in draft.edits.values():
+            for scope in scopes.get(edit.description.type.oid, ()):
+                if scope.tenant == draft.tenant and txn.is_below(
+                    draft.tenant, draft.entry_id, scope.base, draft.record
+                ):
+                    check_free(txn, edit.description.type, scope, edit.added, draft.entry_id)
+
+    def on_rename(self, txn: WriteTransaction, context: Context, draft: DraftRename) -> None:
+        """The new RDN's values; and, where a subtree comes into a scope, all values in it."""
+        scopes = scopes_of(txn)
+        for scope in (one for present in scopes.values() for one in present):
+            attribute = draft.schema.attribute(scope.attribute)
+            if attribute is None or scope.tenant != draft.tenant:
+                continue
+            if not txn.is_below(draft.tenant, draft.new_parent, scope.base):
+                continue
+            for edit in draft.edits.values():
+                if edit.description.type.oid == scope.attribute:
+                    check_free(txn, attribute, scope, edit.added, draft.entry_id)
+            if not txn.is_below(draft.tenant, draft.old_parent, scope.base):
+                _check_moved(txn, draft, attribute, scope)
+
+    def on_delete(self, txn: WriteTransaction, context: Context, draft: DraftDelete) -> None:
+        """Nothing: a deletion makes room."""
+
+
+def _check_moved(txn: WriteTransaction, draft: DraftRename, attribute: AttributeType, scope: Scope) -> None:
+    check_free(txn, attribute, scope, type_values(txn, draft.record, scope.attribute), draft.entry_id)
+    for count, entry_id in enumerate(txn.descendants(draft.tenant, draft.entry_id)):
+        if count >= _MOST_MOVED:
+            raise DirectoryError(
+                ResultCode.ADMIN_LIMIT_EXCEEDED,
+                f"more than {_MOST_MOVED} entries would have to be unique in {attribute.name}",
+            )
+        values = type_values(txn, txn.record(draft.tenant, entry_id), scope.attribute)
+        check_free(txn, attribute, scope, values, entry_id)
