@@ -43,7 +43,7 @@ $(VENV)/.installed-for-tests: pyproject.toml
 
 run: $(VENV)/.installed
 	@test -e $(DATA)/lightwave.toml || \
-	    $(BIN)/lightwave promote --domain lightwave.local --data $(DATA) --port-offset $(OFFSET)
+	    $(BIN)/lightwave promote --domain lightwave.local --data $(DATA) --port-offset $(OFFSET) --bind 127.0.0.1
 	@exec $(BIN)/lightwave serve --data $(DATA)
 
 clients:
