@@ -77,8 +77,8 @@ def run_once(program: Path, side: Side, case: Case, load_cpus: set[int], seconds
 
 def measure(
     program: Path, sides: list[Side], measured: list[Measured], folder: Path, options: dict[str, Any]
-) -> list[tuple[str, str, float]]:
-    """All cases in alternating rounds; the cases as (name, title, wanted ratio)."""
+) -> list[tuple[str, str, float, str]]:
+    """All cases in alternating rounds; what the table says of them."""
     _, load_cpus = choose_processors()
     cases_for = build_cases(folder, options["people"], options["quick"])
     per_side = [cases_for(side.administrator) for side in sides]
@@ -95,7 +95,8 @@ def measure(
                     one = run_once(program, side, case, load_cpus, options["seconds"], turn * 7_919)
                     measured[at].rounds.setdefault(name, []).append(one)
                     progress.advance(task)
-    return [(name, per_side[0][name].title, per_side[0][name].target) for name in wanted]
+    cases = per_side[0]
+    return [(name, cases[name].title, cases[name].target, cases[name].against) for name in wanted]
 
 
 def warn_of_costly_load(sides: list[Measured]) -> None:
