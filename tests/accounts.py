@@ -1,0 +1,115 @@
+"""A store with the built-in schema and a few accounts, for tests of access and identity."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from lightwave.directory.schema.normalisation import NormalisedRDN, normalise_dn_text
+from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.building import declare_index, pending, run_slice
+from lightwave.directory.store.environment import Store
+from lightwave.directory.store.indexes import IndexKind
+from lightwave.directory.store.keyring import Keyring
+from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.writing import AttributeChange, NewEntry, WriteTransaction
+from lightwave.identity.administrator import record_administrator
+from lightwave.identity.authentication import Authenticator
+from lightwave.identity.credentials import CredentialBlob, import_verifiers, set_password
+from lightwave.identity.hashing import MINIMUM
+
+SCHEMA = Schema.load_builtin()
+TENANT_GUID = bytes(range(16, 32))
+NOW = 1_800_000_000.0
+BASE = b"dc=lightwave,dc=local"
+ADMINISTRATOR = b"cn=Administrator," + BASE
+ANN = b"uid=ann," + BASE
+BOB = b"uid=bob," + BASE
+SECRET = b"correct horse"
+SSHA = b"{SSHA}"
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def guid(name: bytes) -> bytes:
+    return hashlib.sha256(name).digest()[:16]
+
+
+def schema_of(txn: ReadTransaction) -> Schema:
+    return SCHEMA
+
+
+def authenticator(**more: object) -> Authenticator:
+    return Authenticator(schema_of, MINIMUM, **more)  # type: ignore[arg-type]
+
+
+class Accounts:
+    """The store, its clock, and the entries by name."""
+
+    def __init__(self, folder: Path) -> None:
+        keyring, _ = Keyring.create(folder / "keyring")
+        keyring.add_tenant(TENANT_GUID)
+        self.clock = Clock()
+        self.store = Store.create(
+            folder / "store", keyring, server=bytes(16), now=self.clock, map_size=1 << 28, max_readers=16
+        )
+        with self.store.write() as txn:
+            self.tenant = txn.create_tenant(TENANT_GUID)
+            self.base = self._context(txn, BASE)
+            self.schema_root = self._context(txn, b"cn=schemacontext")
+            self.aggregate = self._add(txn, self.schema_root, b"cn=aggregate")
+            self.administrator = self._add(txn, self.base, b"cn=Administrator")
+            record_administrator(txn, self.tenant, txn.record(self.tenant, self.administrator).guid)
+            self.ann = self._add(
+                txn,
+                self.base,
+                b"uid=ann",
+                ("uid", b"ann"),
+                ("sAMAccountName", b"ann.account"),
+                ("userPrincipalName", b"ann@lightwave.local"),
+            )
+            self.bob = self._add(txn, self.base, b"uid=bob", ("uid", b"bob"))
+            for name in ("uid", "sAMAccountName", "userPrincipalName", "userCertificate"):
+                type_ = SCHEMA.attribute(name)
+                assert type_ is not None
+                declare_index(txn, type_.oid, IndexKind.EQUALITY)
+        with self.store.write() as txn:
+            while pending(txn):
+                run_slice(txn, SCHEMA.describe)
+        for entry_id in (self.administrator, self.ann):
+            self.set_password(entry_id, SECRET)
+
+    def _context(self, txn: WriteTransaction, dn: bytes) -> int:
+        entry = NewEntry(dn, NormalisedRDN(b""), guid(dn), [])
+        return txn.insert_context(self.tenant, normalise_dn_text(SCHEMA, dn), entry, txn.begin_change())
+
+    def _add(self, txn: WriteTransaction, parent: int, rdn: bytes, *attributes: tuple[str, bytes]) -> int:
+        described = []
+        for name, value in attributes:
+            description = SCHEMA.describe(name)
+            assert description is not None
+            described.append((description, (value,)))
+        entry = NewEntry(rdn, normalise_dn_text(SCHEMA, rdn)[0], guid(rdn), described)
+        return txn.insert_entry(self.tenant, parent, entry, txn.begin_change())
+
+    def set_password(self, entry_id: int, *values: bytes) -> None:
+        """Clear texts or hashes; none removes all passwords."""
+        blob = import_verifiers(values, MINIMUM) if values else CredentialBlob(())
+        with self.store.write() as txn:
+            set_password(txn, self.tenant, entry_id, blob, txn.begin_change())
+
+    def set_attribute(self, entry_id: int, name: str, values: Sequence[bytes]) -> None:
+        description = SCHEMA.describe(name)
+        assert description is not None
+        with self.store.write() as txn:
+            change = AttributeChange(description, tuple(values))
+            txn.update_entry(self.tenant, entry_id, [change], txn.begin_change())
