@@ -11,13 +11,13 @@ import logging
 import os
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 from cryptography import x509
 from twisted.internet import defer
-from twisted.internet.interfaces import IListeningPort
 
 from lightwave.directory.operations.indexing import IndexBuilder
 from lightwave.directory.operations.pipeline import WritePipeline
@@ -89,8 +89,14 @@ def write_pipeline(
         default_plugins(),
         threads,
         time.time,
-        TokenLiveness(schemas.current),
+        new_guid=new_guid,
+        liveness=TokenLiveness(schemas.current),
     )
+
+
+def new_guid() -> bytes:
+    """A new entry's GUID: random (RFC 9562 §5.4)."""
+    return uuid.uuid4().bytes
 
 
 class ServingLock:
@@ -154,7 +160,7 @@ class Node:
             IndexBuilder(self._store, schemas, self._committer),
             Sweep(self._store, schemas, self._committer, time.time),
         )
-        self._ports: list[IListeningPort] = []
+        self._ports: list[Any] = []
 
     def start(self) -> None:
         """Listen; raises ConfigurationError when a port is taken."""
@@ -204,7 +210,7 @@ class Node:
     def stop(self) -> Any:
         """Take no new clients, tell the present ones, finish what is being written, close the store."""
         for port in self._ports:
-            yield defer.maybeDeferred(port.stopListening)
+            yield _stopped(port)
         self._service.drain()
         deadline = time.monotonic() + DRAIN_SECONDS
         while self._service.connections and time.monotonic() < deadline:
@@ -235,6 +241,10 @@ def _facts(configuration: NodeConfiguration, store: Store) -> ServerFacts:
         extensions=tuple(extended.SERVED),
         invocation_id=store.server_guid,
     )
+
+
+def _stopped(port: Any) -> defer.Deferred[Any]:
+    return defer.maybeDeferred(port.stopListening)
 
 
 def _after(reactor: Any, seconds: float) -> defer.Deferred[None]:

@@ -18,11 +18,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lightwave.directory.operations.tree import Domain, create_tree
+from lightwave.directory.access.token import AuthenticatedBy, Token
+from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.tree import Domain, Tree, create_tree
 from lightwave.directory.schema.schema import Schema
+from lightwave.directory.server.settings import ADMINISTRATOR_LIMITS
 from lightwave.directory.store.environment import Store
 from lightwave.directory.store.keyring import Keyring
-from lightwave.directory.store.writing import WriteTransaction
 from lightwave.identity.administrator import record_administrator
 from lightwave.identity.credentials import prepare_password, set_password
 from lightwave.identity.hashing import HashingCost
@@ -34,8 +36,8 @@ from lightwave.server.configuration import (
     NodeConfiguration,
     format_configuration,
 )
-from lightwave.server.hashing_settings import write_hashing_cost
-from lightwave.server.node import domain_dn
+from lightwave.server.hashing_settings import hashing_attributes
+from lightwave.server.node import domain_dn, new_guid
 
 PASSWORD_LENGTH = 20
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)\Z")
@@ -117,14 +119,15 @@ def _make(
     blob = prepare_password(password.encode(), hashing)
     schema = Schema.load_builtin()
     with Store.create(configuration.store_path, keyring, server=os.urandom(16), now=time.time) as store:
-        domain = Domain(domain_dn(configuration.domain), configuration.hostname)
+        domain = Domain(domain_dn(configuration.domain), configuration.hostname, hashing_attributes(hashing))
+        authorities = {f"{configuration.domain} Root CA": root, f"{configuration.domain} CA": issuing}
         with store.write() as txn:
             tree = create_tree(txn, schema, domain)
-            change = txn.begin_change()
-            record_administrator(txn, tree.tenant, txn.record(tree.tenant, tree.administrator).guid)
-            set_password(txn, tree.tenant, tree.administrator, blob, change, time.time())
-            _settle(txn, schema, tree.tenant, tree.node, hashing)
-            store_authorities(txn, schema, tree.tenant, configuration.domain, root, issuing)
+            guid = txn.record(tree.tenant, tree.administrator).guid
+            record_administrator(txn, tree.tenant, guid)
+            set_password(txn, tree.tenant, tree.administrator, blob, txn.begin_change())
+            context = _administrators_context(tree, guid)
+            store_authorities(txn, schema, context, domain.dn, authorities, new_guid)
     progress("writing certificates")
     _write(configuration.ca_path, root.certificate_pem, 0o644)
     _write(configuration.certificate_path, pem_chain(node.certificate, issuing.certificate), 0o644)
@@ -132,9 +135,17 @@ def _make(
     return recovery_key
 
 
-def _settle(txn: WriteTransaction, schema: Schema, tenant: int, node: int, hashing: HashingCost) -> None:
-    if hashing != HashingCost():
-        write_hashing_cost(txn, schema, tenant, node, hashing)
+def _administrators_context(tree: Tree, guid: bytes) -> Context:
+    token = Token(
+        tenant=tree.tenant,
+        entry_id=tree.administrator,
+        guid=guid,
+        dn=tree.administrator_dn,
+        is_administrator=True,
+        is_anonymous=False,
+        authenticated_by=AuthenticatedBy.LOCAL_SOCKET,
+    )
+    return Context(token, ADMINISTRATOR_LIMITS, (), time.time, secure=True)
 
 
 def _check_empty(folder: Path, option: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from lightwave.directory.ldap.dn import format_dn, format_rdn, parse_dn
 from lightwave.directory.operations.plugins.index_definitions import (
@@ -26,12 +26,12 @@ from lightwave.directory.store.writing import Change, NewEntry, WriteTransaction
 
 CONFIG_DN = b"cn=config"
 
-_E, _P, _S = b"equality", b"presence", b"substring"
+_E = b"equality"
 
 DEFAULT_INDEXES: tuple[tuple[str, tuple[bytes, ...], bool], ...] = (
     # attribute, kinds, unique within the domain
     ("objectClass", (_E,), False),
-    ("cn", (_E, _S), False),
+    ("cn", (_E,), False),
     ("sn", (_E,), False),
     ("givenName", (_E,), False),
     ("uid", (_E,), False),
@@ -55,6 +55,8 @@ class Domain:
     """dc=lightwave,dc=local"""
     hostname: str
     """of this node; cn=<hostname>,cn=nodes,cn=config"""
+    settings: Mapping[str, Sequence[bytes]] = field(default_factory=dict)
+    """attributes of the node's entry beyond its name"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class _Builder:
         classes: Sequence[str],
         *,
         context: bool = False,
+        settings: Mapping[str, Sequence[bytes]] | None = None,
         **attributes: bytes | Sequence[bytes],
     ) -> int:
         """Adds one entry; its entry id."""
@@ -122,7 +125,7 @@ class _Builder:
         given: dict[AttributeDescription, tuple[bytes, ...]] = {
             self._describe("objectClass"): tuple(name.encode() for name in classes)
         }
-        for name, values in attributes.items():
+        for name, values in (*attributes.items(), *(settings or {}).items()):
             if values:
                 given[self._describe(name)] = (values,) if isinstance(values, bytes) else tuple(values)
         checked = check_entry(schema, given, parsed[0])
@@ -160,6 +163,7 @@ def _add_configuration(builder: _Builder, domain: Domain) -> int:
         b"cn=" + domain.hostname.encode() + b",cn=nodes," + CONFIG_DN,
         ["top", "lwNode"],
         dNSHostName=domain.hostname.encode(),
+        settings=domain.settings,
     )
 
 

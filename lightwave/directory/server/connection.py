@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet import interfaces, main, protocol
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import implementer  # type: ignore[import-untyped]  # it has no stubs
 
 from lightwave.directory.access.token import ANONYMOUS, Token
 from lightwave.directory.ldap.limits import MAX_PDU_SIGNED_IN, SessionLimits

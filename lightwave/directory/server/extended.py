@@ -16,7 +16,7 @@ from lightwave.directory.ldap.responses import (
     encode_result,
 )
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
-from lightwave.directory.operations.dynamic import REFRESH, decode_refresh
+from lightwave.directory.operations.dynamic import REFRESH_OID, decode_refresh
 from lightwave.directory.operations.outcome import Outcome, outcome_of
 from lightwave.directory.operations.request_controls import check_controls
 from lightwave.directory.server.service import log
@@ -116,7 +116,7 @@ def _refresh(connection: LDAPConnection, message: LDAPMessage, request: Extended
     refresh = decode_refresh(request.value)
 
     def done(outcome: Outcome) -> None:
-        _answer(connection, message.message_id, outcome, REFRESH)
+        _answer(connection, message.message_id, outcome, REFRESH_OID)
         connection.finish_write()
 
     connection.writes += 1
@@ -127,5 +127,5 @@ SERVED: dict[str, Serve] = {
     START_TLS: _start_tls,
     WHO_AM_I: _who_am_i,
     CANCEL: _cancel,
-    REFRESH: _refresh,
+    REFRESH_OID: _refresh,
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 from OpenSSL import SSL, crypto
 from twisted.internet import protocol, ssl
-from twisted.internet.interfaces import IAddress, IListeningPort
+from twisted.internet.interfaces import IAddress
 
 from lightwave.directory.server.connection import LDAPConnection
 from lightwave.directory.server.service import DirectoryService
@@ -27,7 +27,7 @@ class LDAPFactory(protocol.ServerFactory):
         self._tls = tls
         self._local = local
 
-    def buildProtocol(self, addr: IAddress) -> LDAPConnection:  # noqa: N802  Twisted's name
+    def buildProtocol(self, addr: IAddress | None) -> LDAPConnection:  # noqa: N802  Twisted's name
         connection = LDAPConnection(self._service, tls=self._tls, local=self._local)
         connection.factory = self
         return connection
@@ -66,9 +66,9 @@ def _certificates(pem: bytes) -> list[Any]:
 
 def listen_tcp(
     reactor: Any, service: DirectoryService, addresses: tuple[str, ...], port: int, secure_port: int
-) -> list[IListeningPort]:
+) -> list[Any]:
     """Listen for LDAP, and for LDAPS when the node has a certificate; raises CannotListenError."""
-    ports: list[IListeningPort] = []
+    ports: list[Any] = []
     try:
         for address in addresses:
             ports.append(reactor.listenTCP(port, LDAPFactory(service), backlog=BACKLOG, interface=address))
@@ -84,7 +84,7 @@ def listen_tcp(
     return ports
 
 
-def listen_local(reactor: Any, service: DirectoryService, path: Path) -> IListeningPort:
+def listen_local(reactor: Any, service: DirectoryService, path: Path) -> Any:
     """Listen on a Unix socket; who may reach it is said by the data folder's permissions.
 
     A socket that a killed server left behind is removed: whoever opens the store has made sure that no other
@@ -92,7 +92,4 @@ def listen_local(reactor: Any, service: DirectoryService, path: Path) -> IListen
     """
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
-    port: IListeningPort = reactor.listenUNIX(
-        str(path), LDAPFactory(service, local=True), backlog=BACKLOG, mode=0o666
-    )
-    return port
+    return reactor.listenUNIX(str(path), LDAPFactory(service, local=True), backlog=BACKLOG, mode=0o666)
