@@ -236,6 +236,8 @@ class Committer:
 
     def _rest(self, failure: StoreError | None) -> None:
         """The thread waits: wake it for what came in between."""
+        if self._closed:
+            return
         if failure is not None:
             self._refuse(failure)
         if self._queue or self._flats:
@@ -250,12 +252,12 @@ class Committer:
         while True:
             if not working and self._signals.get() is _Signal.STOP:
                 return
-            failure = None
+            failure: StoreError | None = None
             try:
-                working = self._run_slice() or bool(self._queue)
-                batch = self._begin() if self._queue and not self._closed else None
-            except StoreError as error:
-                batch, working, failure = None, False, error
+                working = (self._run_slice() or bool(self._queue)) and not self._closed
+                batch = self._begin() if working and self._queue else None
+            except Exception as error:  # noqa: BLE001 - the thread must live on whatever happens
+                batch, working, failure = None, False, store_error(error)
             if batch is not None:
                 stopping = self._await_turns(batch)
                 self._commit(batch)
@@ -294,8 +296,8 @@ class Committer:
         start = self._clock()
         try:
             batch.transaction.commit()
-        except StoreError as error:
-            batch.error = error
+        except Exception as error:  # noqa: BLE001 - the callers hear of it
+            batch.error = store_error(error)
         self.statistics.last_commit = self._clock() - start
         self._undelivered.append(batch)
         self._call_on_reactor(partial(self._deliver, batch))
