@@ -7,10 +7,10 @@ alone. Two entries touched by the same change get USNs of their own; an entry to
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import lmdb
 
@@ -111,6 +111,16 @@ class AttributeChange:
     added: tuple[bytes, ...] = ()
     removed: tuple[bytes, ...] = ()
     whole: bool = True
+
+
+class _Arrival(NamedTuple):
+    """A waiting value of an entry whose name has come: attribute, text and identity of the value, the new entry."""
+
+    number: int
+    text: bytes
+    identity: bytes
+    target: int
+    change: Change
 
 
 class WriteTransaction(ReadTransaction):
@@ -589,7 +599,8 @@ class WriteTransaction(ReadTransaction):
         sealed = seal(self.store.keyring, self.tenant_guid(tenant), record.guid, kind, plaintext)
         self.raw.put(layout.secret_key(tenant, entry_id, kind), sealed, db=self._databases.secrets)
         self._stamp_secret(tenant, entry_id, kind, change)
-        self._put_record(tenant, entry_id, record, change)
+        if record.usn_changed < change.usn:  # else it stands among the changes of this operation already
+            self._put_record(tenant, entry_id, record, change)
 
     def delete_secret(self, tenant: int, entry_id: int, kind: bytes, change: Change) -> bool:
         """Delete a secret; False where there was none."""
@@ -790,36 +801,50 @@ class WriteTransaction(ReadTransaction):
 
     def resolve_waiting(self, tenant: int, entry_id: int, change: Change) -> None:
         """Turn the values that waited for this entry's name into links to it."""
-        dn = self.normalised_dn(tenant, entry_id)
-        for source, number, text in list(self.unresolved_sources(tenant, dn)):
-            self._links.stop_waiting(tenant, join_dn(dn), source, number)
-            record = self.record(tenant, source)
-            user, operational = _blocks(record)
-            block = user if number in user else operational
-            left = [value for value in record.values(number) if value != text]
-            stamps = self.local_stamps(tenant, source)
+        self.link_waiting([(tenant, entry_id, change)])
+
+    def link_waiting(self, arrived: Iterable[tuple[int, int, Change]]) -> None:
+        """The same for several entries (tenant, entry id, change), so that a group's record is written once."""
+        waiting: dict[tuple[int, int], list[_Arrival]] = {}
+        for tenant, entry_id, change in arrived:
+            dn = self.normalised_dn(tenant, entry_id)
+            joined = join_dn(dn)
+            for source, number, text in list(self.unresolved_sources(tenant, dn)):
+                self._links.stop_waiting(tenant, joined, source, number)
+                arrival = _Arrival(number, text, value_identity(joined), entry_id, change)
+                waiting.setdefault((tenant, source), []).append(arrival)
+        for (tenant, source), arrivals in waiting.items():
+            self._link_source(tenant, source, arrivals)
+
+    def _link_source(self, tenant: int, source: int, arrivals: Sequence[_Arrival]) -> None:
+        """Turn waiting values of one entry into links, each with the stamp that the value had."""
+        record = self.record(tenant, source)
+        user, operational = _blocks(record)
+        stamps = self.local_stamps(tenant, source)
+        stamped = False
+        gone: dict[int, set[bytes]] = {}
+        for arrival in arrivals:
+            number = arrival.number
+            gone.setdefault(number, set()).add(arrival.text)
             stamp = stamps.attributes.get(number, stamps.created)
-            identity = value_identity(join_dn(dn))
             if number in stamps.values:
-                stamp, _ = stamps.values[number].pop(identity, (stamp, True))
+                stamp, _ = stamps.values[number].pop(arrival.identity, (stamp, True))
+                stamped = True
                 if not stamps.values[number]:
                     del stamps.values[number]
-                self._put_stamps(tenant, source, stamps)
+            self._links.add(tenant, source, number, arrival.target, stamp)
+        for number, texts in gone.items():
+            block = user if number in user else operational
+            left = [value for value in record.values(number) if value not in texts]
             if left:
-                name = attribute_name(block[number])
-                block[number] = encode_attribute(name, left)
+                block[number] = encode_attribute(attribute_name(block[number]), left)
             else:
                 block.pop(number, None)
-            self._links.add(tenant, source, number, entry_id, stamp)
-            self._put_record(
-                tenant,
-                source,
-                record,
-                change,
-                flags=record.flags | HAS_LINKS,
-                user=user,
-                operational=operational,
-            )
+        if stamped:
+            self._put_stamps(tenant, source, stamps)
+        flags = record.flags | HAS_LINKS
+        change = arrivals[-1].change
+        self._put_record(tenant, source, record, change, flags=flags, user=user, operational=operational)
 
     def _resolve_below(self, tenant: int, entry_id: int, change: Change) -> None:
         """The same for all that has a new name because it stands below; asked of the waiting, who are few."""
