@@ -183,22 +183,22 @@ class Node:
     def local_administrator(self) -> wire.Connection:
         """A connection over the local socket, whose owner is administrator (SASL EXTERNAL)."""
         connection = wire.Connection.local(self.folder / "ldapi")
-        answer = connection.ask(wire.sasl_bind("EXTERNAL"))
+        answer = connection.ask(wire.sasl_bind("EXTERNAL", b""))
         if answer.code:
             raise NodeError(f"EXTERNAL over the local socket: {answer.code} {answer.diagnostic}")
         return connection
 
     def allow_passwords_in_the_clear(self) -> None:
-        """Turns this node's allowInsecureAuthentication on, as an administrator would."""
+        """Turns this node's lwAllowInsecureAuthentication on, as an administrator would."""
         with self.local_administrator() as connection:
             found = connection.ask(
                 wire.search("cn=config", filter=("equal", "objectClass", b"lwNode"), attributes=["1.1"])
             )
             for name, _ in found.entries:
-                change = (wire.REPLACE, "allowInsecureAuthentication", [b"TRUE"])
+                change = (wire.REPLACE, "lwAllowInsecureAuthentication", [b"TRUE"])
                 answer = connection.ask(wire.modify(name, [change]))
                 if answer.code:
-                    raise NodeError(f"allowInsecureAuthentication: {answer.code} {answer.diagnostic}")
+                    raise NodeError(f"lwAllowInsecureAuthentication: {answer.code} {answer.diagnostic}")
             if len(found.entries) != 1:
                 raise NodeError(f"{len(found.entries)} entries of class lwNode")
 

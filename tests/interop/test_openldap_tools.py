@@ -156,7 +156,7 @@ def test_the_root_dse(tools: Tools) -> None:
 
 
 def test_a_password_in_the_clear_is_refused(node: Node, short_folder: Path) -> None:
-    """Until allowInsecureAuthentication is turned on (RFC 4513, 5.1.3): confidentialityRequired."""
+    """Until lwAllowInsecureAuthentication is turned on (RFC 4513, 5.1.3): confidentialityRequired."""
     tools = make_tools(target_of_node(node), "ldap", short_folder)
     assert tools("ldapwhoami").code == 13
     assert make_tools(target_of_node(node), "ldaps", short_folder)("ldapwhoami").code == 0
