@@ -45,7 +45,7 @@ def _facts(configuration: NodeConfiguration, txn: ReadTransaction) -> dict[str, 
         "ldapi": str(configuration.ldapi_path),
         "namingContexts": contexts,
         "entries": txn.entry_count(),
-        "lastUSN": txn.last_usn,
+        "lastUSN": txn.last_usn(),
         "bytesOnDisk": size.st_blocks * 512,
         "indexes": {state: count for state, count in _index_states(txn).items() if count},
     }

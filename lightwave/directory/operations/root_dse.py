@@ -65,7 +65,7 @@ def root_dse_values(
         "vendorVersion": [facts.version.encode()],
         "dnsHostName": [facts.host_name.encode()],
         "serverName": [facts.server_name],
-        "highestCommittedUSN": [str(txn.last_usn).encode()],
+        "highestCommittedUSN": [str(txn.last_usn()).encode()],
         "currentTime": [time.strftime("%Y%m%d%H%M%SZ", time.gmtime(now)).encode()],
     }
 
