@@ -35,7 +35,7 @@ MAX_MEMBERS: Final = 5_000  # attribute types in one MUST or MAY
 # One token: a parenthesis, `$`, a quoted string or a word. A quoted string holds no raw quote of its own kind
 # (RFC 4512 §4.1 dstring: `\27` and `\5c` stand for `'` and `\`).
 _TOKEN = re.compile(r"""\s*(?:([()$])|'([^']*)'|"([^"]*)"|([^\s()$'"]+))""")
-_OID = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z.;:_-]*[0-9A-Za-z])?\Z")
+_OID = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z.;:_-]*[0-9A-Za-z_-])?\Z")
 _NAME = re.compile(r"[A-Za-z][0-9A-Za-z_;.-]*\Z")
 _BOUND = re.compile(r"(.*)\{(\d{1,9})\}\Z")
 _ORDER_PREFIX = re.compile(r"\s*\{\d+\}\s*(?=\()")

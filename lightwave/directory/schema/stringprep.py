@@ -26,6 +26,7 @@ from lightwave.directory.schema.errors import InvalidValue
 # RFC 4518 §2.2. What maps to nothing among ASCII, and what maps to a space.
 _ASCII_NOTHING: Final = bytes([*range(0x09), *range(0x0E, 0x20), 0x7F])
 _ASCII_TO_SPACE: Final = b"\t\n\v\f\r"
+_ASCII_SPACES: Final = _ASCII_NOTHING + _ASCII_TO_SPACE + b" "
 _EXACT: Final = bytes.maketrans(_ASCII_TO_SPACE, b" " * 5)
 _FOLD: Final = bytes.maketrans(
     _ASCII_TO_SPACE + bytes(range(0x41, 0x5B)), b" " * 5 + bytes(range(0x61, 0x7B))
@@ -107,14 +108,14 @@ def prepare_substring(value: bytes, *, fold: bool, initial: bool = False, final:
 def prepare_numeric(value: bytes) -> bytes:
     """Remove every space (RFC 4518 §2.6.2)."""
     if value.isascii():
-        return value.translate(_EXACT, _ASCII_NOTHING + b" ")
+        return value.translate(None, _ASCII_SPACES)
     return _protect(_prepare_text(value, fold=False)).replace(" ", "").replace("\0", " ").encode()
 
 
 def prepare_telephone(value: bytes) -> bytes:
     """Remove every space and hyphen, and fold case (RFC 4518 §2.6.3, RFC 4517 §4.2.29)."""
     if value.isascii():
-        return value.translate(_FOLD, _ASCII_NOTHING + b" -")
+        return value.translate(_FOLD, _ASCII_SPACES + b"-")
     text = _protect(_prepare_text(value, fold=True)).replace(" ", "")
     return _HYPHENS.sub("", text).replace("\0", " ").encode()
 
