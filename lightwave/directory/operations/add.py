@@ -38,7 +38,7 @@ from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.errors import EntryExists, NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import DYNAMIC, TOMBSTONE
-from lightwave.directory.store.writing import NewEntry, WriteTransaction
+from lightwave.directory.store.writing import Change, NewEntry, WriteTransaction
 
 
 @dataclass(slots=True)
@@ -168,6 +168,17 @@ def apply(
 def issue(txn: WriteTransaction, context: Context, draft: DraftEntry, effects: Sequence[Effect] = ()) -> int:
     """Writes a checked entry; its entry id."""
     change = txn.begin_change()
+    entry = new_entry(txn, context, draft, change)
+    try:
+        entry_id = txn.insert_entry(draft.tenant, draft.parent, entry, change)
+    except EntryExists:
+        raise DirectoryError(ResultCode.ENTRY_ALREADY_EXISTS, "") from None
+    apply_effects(txn, Target(draft.tenant, entry_id, draft.guid), change, effects)
+    return entry_id
+
+
+def new_entry(txn: WriteTransaction, context: Context, draft: DraftEntry, change: Change) -> NewEntry:
+    """What the store takes: links resolved, operational attributes added."""
     attributes: list[tuple[AttributeDescription, tuple[bytes, ...]]] = []
     links: list[tuple[AttributeDescription, int]] = []
     for description, values in draft.attributes.items():
@@ -177,8 +188,10 @@ def issue(txn: WriteTransaction, context: Context, draft: DraftEntry, effects: S
                 attributes.append((description, texts))
         else:
             attributes.append((description, values))
-    attributes += creation_attributes(draft.schema, context.token.dn, change.stamp, draft.structural)
-    entry = NewEntry(
+    made = creation_attributes(draft.schema, context.token.dn, change.stamp, draft.structural)
+    kept = draft.kept
+    attributes += [(one, kept.get(one, values)) for one, values in made] if kept else made
+    return NewEntry(
         format_rdn(draft.rdn),
         draft.name[0],
         draft.guid,
@@ -187,15 +200,13 @@ def issue(txn: WriteTransaction, context: Context, draft: DraftEntry, effects: S
         DYNAMIC if draft.expires is not None else 0,
         draft.expires,
     )
-    try:
-        entry_id = txn.insert_entry(draft.tenant, draft.parent, entry, change)
-    except EntryExists:
-        raise DirectoryError(ResultCode.ENTRY_ALREADY_EXISTS, "") from None
-    target = Target(draft.tenant, entry_id, draft.guid)
+
+
+def apply_effects(txn: WriteTransaction, target: Target, change: Change, effects: Sequence[Effect]) -> None:
+    """Writes what was prepared for a new entry."""
     for effect in effects:
         effect.verify(txn, target)
         effect.apply(txn, target, change)
-    return entry_id
 
 
 def _split_links(

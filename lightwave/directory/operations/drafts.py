@@ -47,6 +47,8 @@ class DraftEntry:
     """what was prepared for this write"""
     expires: float | None = None
     """dynamic entries: seconds since the epoch"""
+    kept: Attributes = field(default_factory=dict)
+    """operational attributes that an import brings along (createTimestamp …), instead of new ones"""
 
 
 @dataclass(slots=True)
