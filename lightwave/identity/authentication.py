@@ -23,7 +23,7 @@ from lightwave.directory.store.reading import ReadTransaction
 from lightwave.identity import passwords
 from lightwave.identity.administrator import is_administrator
 from lightwave.identity.credentials import Credentials, credential_version, read_credentials
-from lightwave.identity.hashing import SCHEME, HashingCost, spend
+from lightwave.identity.hashing import SALT_SIZE, SCHEME, HashingCost, hash_password
 from lightwave.identity.liveness import check_live
 from lightwave.identity.names import find_by_dn, find_identity
 from lightwave.identity.refusals import AuthenticationFailed, NotLive, Refusal
@@ -32,7 +32,8 @@ from lightwave.identity.verifiers import Cost, matches, verifier_cost
 from lightwave.sasl.channel import Channel
 from lightwave.sasl.mechanism import ExternalClaim, PasswordClaim
 
-_DUMMY = b"dummy"
+_DUMMY = b"nobody's password"
+_NO_CREDENTIALS = Credentials(0, 0.0, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ class Authenticator:
         owner_uid: int | None = None,
     ) -> None:
         self._schema_of = schema_of
-        self._hashing = hashing
+        # Verifying against it goes the way of any other verification, step by step.
+        self._dummy = hash_password(_DUMMY, bytes(SALT_SIZE), hashing)
         self._trust = trust
         self._owner_uid = owner_uid
 
@@ -132,19 +134,16 @@ class Authenticator:
         return None
 
     def verify(self, candidate: BindCandidate, password: bytes) -> VerifiedBind:
-        """Decide, at the cost of one slow hash at least; any thread. Raises AuthenticationFailed."""
-        inline = self.verify_inline(candidate, password)
-        if inline is not None:
-            return inline
-        verifiers = candidate.credentials.verifiers if candidate.credentials is not None else ()
-        heavy = [verifier for verifier in verifiers if verifier_cost(verifier) is Cost.HEAVY]
+        """Decide what `verify_inline` left open, at the cost of one slow hash at least; any thread.
+
+        Raises AuthenticationFailed.
+        """
         usable = bool(password) and len(password) <= passwords.MAX_PASSWORD
-        if not heavy or not usable:
-            spend(password if usable else _DUMMY, self._hashing)
-        elif candidate.credentials is not None:
-            for verifier in heavy:
-                if _matches(verifier, password):
-                    return _verified(candidate, candidate.credentials)
+        credentials = candidate.credentials or _NO_CREDENTIALS
+        slow = [verifier for verifier in credentials.verifiers if verifier_cost(verifier) is Cost.HEAVY]
+        for verifier in slow if slow and usable else (self._dummy,):
+            if _matches(verifier, password if usable else _DUMMY) and verifier is not self._dummy:
+                return _verified(candidate, credentials)
         raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "unknown name or wrong password")
 
     def complete(self, txn: ReadTransaction, verified: VerifiedBind, now: float) -> Token:
@@ -185,7 +184,8 @@ class Authenticator:
             if isinstance(claim, SimpleClaim)
             else self.lookup_identity(txn, claim)
         )
-        return self.complete(txn, self.verify(candidate, claim.password), now)
+        verified = self.verify_inline(candidate, claim.password) or self.verify(candidate, claim.password)
+        return self.complete(txn, verified, now)
 
     # --- issue
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from argon2.low_level import Type, hash_secret
 
-_SALT = 16
+SALT_SIZE = 16
 _HASH = 32
 SCHEME = b"{ARGON2}"
 
@@ -35,8 +35,8 @@ MINIMUM = HashingCost(memory=8, passes=1, lanes=1)
 
 def hash_password(prepared: bytes, salt: bytes, cost: HashingCost) -> bytes:
     """`{ARGON2}$argon2id$…`, as OpenLDAP's module writes it; takes the time that `cost` asks for."""
-    if len(salt) != _SALT:
-        raise ValueError(f"the salt has {_SALT} bytes")
+    if len(salt) != SALT_SIZE:
+        raise ValueError(f"the salt has {SALT_SIZE} bytes")
     encoded = hash_secret(
         prepared,
         salt,
@@ -47,8 +47,3 @@ def hash_password(prepared: bytes, salt: bytes, cost: HashingCost) -> bytes:
         type=Type.ID,
     )
     return SCHEME + encoded
-
-
-def spend(password: bytes, cost: HashingCost) -> None:
-    """Compute a hash and drop it: what a verification costs where there is nothing to verify."""
-    hash_password(password, bytes(_SALT), cost)

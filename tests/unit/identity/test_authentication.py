@@ -246,9 +246,7 @@ def certificate(issuing: CertifiedKey, subject: str) -> bytes:
 
 
 def trusting(issuing: CertifiedKey) -> Authenticator:
-    return Authenticator(
-        schema_of, authenticator()._hashing, ClientTrust((issuing.certificate,)), owner_uid=1000
-    )
+    return Authenticator(schema_of, MINIMUM, ClientTrust((issuing.certificate,)), owner_uid=1000)
 
 
 def test_a_certificate_is_its_subjects(accounts: Accounts, issuing: CertifiedKey) -> None:
