@@ -47,6 +47,24 @@ def same_name(name: str | bytes) -> str:
     return ",".join(rdns)
 
 
+_SUPERIORS = {
+    "inetorgperson": ("organizationalPerson", "person", "top"),
+    "organizationalperson": ("person", "top"),
+    "extensibleobject": ("top",),
+    "posixaccount": ("top",),
+    "uidobject": ("top",),
+    "labeleduriobject": ("top",),
+}
+
+
+def _with_superiors(classes: list[bytes]) -> tuple[bytes, ...]:
+    """Object classes with all above them. RFC 4512, 3.3, adds them to the entry; slapd only matches them."""
+    found = {name.decode(errors="replace").lower() for name in classes}
+    for name in tuple(found):
+        found |= {superior.lower() for superior in _SUPERIORS.get(name, ("top",))}
+    return tuple(sorted(name.encode() for name in found))
+
+
 def _same_value(attribute: str, value: bytes) -> bytes:
     if attribute.partition(";")[0] in _NAME_VALUED:
         return same_name(value).encode()
@@ -98,7 +116,9 @@ def comparable(answer: wire.Answer) -> Comparable:
         kept: dict[str, tuple[bytes, ...]] = {}
         for description, values in attributes.items():
             attribute = _same_description(description)
-            if attribute not in _OPERATIONAL:
+            if attribute == "objectclass" and values:
+                kept[attribute] = _with_superiors(values)
+            elif attribute not in _OPERATIONAL:
                 kept[attribute] = tuple(sorted(_same_value(attribute, value) for value in values))
         entries[same_name(name)] = kept
     return Comparable(answer.code, same_name(answer.matched), entries, answer.diagnostic)

@@ -48,7 +48,7 @@ def test_a_person_lives_and_dies(connection: Any, corner: str) -> None:
         "uid": [b"edsger"],
         "cn": ["Edsger Wybe Dijkstra ☞".encode()],
         "sn": [b"Dijkstra"],
-        "jpegPhoto": [bytes(range(256)) * 40],
+        "jpegPhoto": [b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(range(256)) * 40],
     }
     connection.add_s(name, ldap.modlist.addModlist(entry))
     (found_name, found), *rest = connection.search_s(corner, ldap.SCOPE_SUBTREE, "(sn=dijkstra)")
