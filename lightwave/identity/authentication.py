@@ -24,7 +24,7 @@ from lightwave.identity import passwords
 from lightwave.identity.administrator import is_administrator
 from lightwave.identity.credentials import Credentials, credential_version, read_credentials
 from lightwave.identity.hashing import SALT_SIZE, SCHEME, HashingCost, hash_password
-from lightwave.identity.liveness import check_live
+from lightwave.identity.liveness import check_record
 from lightwave.identity.names import find_by_dn, find_identity
 from lightwave.identity.refusals import AuthenticationFailed, NotLive, Refusal
 from lightwave.identity.trust import ClientTrust, identify_certificate, identify_local_user
@@ -52,6 +52,8 @@ class BindCandidate:
     entry_id: int | None
     credentials: Credentials | None = field(repr=False)
     authorization_id: str | None = None
+    snapshot: int = -1
+    """id of the transaction in which the credentials were read"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class VerifiedBind:
     entry_id: int
     credential_version: int
     authorization_id: str | None = None
+    snapshot: int = -1
 
 
 def is_anonymous_bind(name: bytes, password: bytes) -> bool:
@@ -121,7 +124,8 @@ class Authenticator:
         if found is None:
             return BindCandidate(0, None, None, authorization_id)
         tenant, entry_id = found
-        return BindCandidate(tenant, entry_id, read_credentials(txn, tenant, entry_id), authorization_id)
+        credentials = read_credentials(txn, tenant, entry_id)
+        return BindCandidate(tenant, entry_id, credentials, authorization_id, txn.id)
 
     def verify_inline(self, candidate: BindCandidate, password: bytes) -> VerifiedBind | None:
         """Try what is cheap enough for the reactor; None means: `verify` has to decide, in a thread."""
@@ -148,10 +152,13 @@ class Authenticator:
 
     def complete(self, txn: ReadTransaction, verified: VerifiedBind, now: float) -> Token:
         """The token, if account and credentials still stand; raises AuthenticationFailed."""
-        tenant, entry_id = verified.tenant, verified.entry_id
-        if credential_version(txn, tenant, entry_id) != verified.credential_version:
+        tenant, entry_id, version = verified.tenant, verified.entry_id, verified.credential_version
+        # In the snapshot that they were read from, the credentials are what they were.
+        unchanged = txn.id >= 0 and txn.id == verified.snapshot
+        if not unchanged and credential_version(txn, tenant, entry_id) != version:
             raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "the password was changed meanwhile")
-        return self._issue(txn, (tenant, entry_id), verified.authorization_id, AuthenticatedBy.PASSWORD, now)
+        found = (tenant, entry_id)
+        return self._issue(txn, found, verified.authorization_id, AuthenticatedBy.PASSWORD, now, version)
 
     # --- what the channel knows
 
@@ -167,7 +174,8 @@ class Authenticator:
             method = AuthenticatedBy.LOCAL_SOCKET
         else:
             raise AuthenticationFailed(Refusal.MECHANISM_NOT_AVAILABLE)
-        return self._issue(txn, found, claim.authorization_id, method, now)
+        version = credential_version(txn, *found)
+        return self._issue(txn, found, claim.authorization_id, method, now, version)
 
     def authenticate(
         self,
@@ -196,13 +204,14 @@ class Authenticator:
         authorization_id: str | None,
         method: AuthenticatedBy,
         now: float,
+        version: int,
     ) -> Token:
         """The one place where tokens are made."""
         tenant, entry_id = found
         schema = self._schema_of(txn)
         try:
-            check_live(txn, schema, tenant, entry_id, now)
             record = txn.record(tenant, entry_id)
+            check_record(txn, schema, record, now)
         except (NotLive, NoSuchEntry) as error:
             raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, f"not live: {error}") from None
         # No identity has a proxy right: one may act as oneself only (RFC 4422 §3.4.1).
@@ -217,7 +226,7 @@ class Authenticator:
             is_anonymous=False,
             authenticated_by=method,
             authenticated_at=now,
-            credential_version=credential_version(txn, tenant, entry_id),
+            credential_version=version,
         )
 
 

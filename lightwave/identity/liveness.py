@@ -44,6 +44,14 @@ def check_live(
         record = txn.record(tenant, entry_id)
     except NoSuchEntry:
         raise NotLive("the entry is gone") from None
+    until = check_record(txn, schema, record, at)
+    if token is not None:
+        _check_token(txn, schema, record, token)
+    return until
+
+
+def check_record(txn: ReadTransaction, schema: Schema, record: Record, at: float) -> float:
+    """The same of an account whose record is at hand; without a token."""
     if record.flags & TOMBSTONE or (record.expires and record.expires <= at * 1000):
         raise NotLive("the entry is deleted")
     until = record.expires / 1000 if record.expires else math.inf
@@ -51,8 +59,6 @@ def check_live(
         value = _value(txn, schema, record, name)
         if value is not None:
             until = min(until, check(value, at))
-    if token is not None:
-        _check_token(txn, schema, record, token)
     return until
 
 

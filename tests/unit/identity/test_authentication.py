@@ -17,6 +17,7 @@ from accounts import ADMINISTRATOR, ANN, BASE, BOB, NOW, SCHEMA, SECRET, Account
 from lightwave.directory.access.token import AuthenticatedBy, Token
 from lightwave.identity.administrator import administrator, record_administrator
 from lightwave.identity.authentication import Authenticator, SimpleClaim, is_anonymous_bind
+from lightwave.identity.hashing import MINIMUM
 from lightwave.identity.ldap_results import result_code
 from lightwave.identity.liveness import TokenLiveness, check_live
 from lightwave.identity.refusals import AuthenticationFailed, NotLive, Refusal
