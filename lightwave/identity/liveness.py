@@ -32,6 +32,9 @@ NEVER = 0x7FFF_FFFF_FFFF_FFFF
 _EPOCH_1601 = 11_644_473_600
 """seconds from 1601 to 1970: accountExpires counts 100 ns from there"""
 
+Check = Callable[[bytes, float], float]
+"""(value, at) -> until when it permits; raises NotLive"""
+
 
 def check_live(
     txn: ReadTransaction, schema: Schema, tenant: int, entry_id: int, at: float, token: Token | None = None
@@ -55,10 +58,11 @@ def check_record(txn: ReadTransaction, schema: Schema, record: Record, at: float
     if record.flags & TOMBSTONE or (record.expires and record.expires <= at * 1000):
         raise NotLive("the entry is deleted")
     until = record.expires / 1000 if record.expires else math.inf
-    for name, check in _CHECKS:
-        value = _value(txn, schema, record, name)
-        if value is not None:
-            until = min(until, check(value, at))
+    numbers = record.numbers()
+    for oid, check in _checks_of(schema):
+        number = txn.attribute_number(oid)
+        if number is not None and number in numbers:
+            until = min(until, check(record.values(number)[0], at))
     return until
 
 
@@ -128,13 +132,25 @@ def _integer(value: bytes) -> int:
         raise NotLive("an account attribute is not a number") from None
 
 
-_CHECKS: tuple[tuple[str, Callable[[bytes, float], float]], ...] = (
+_CHECKS: tuple[tuple[str, Check], ...] = (
     ("userAccountControl", _check_control),
     ("lockoutTime", _check_lockout),
     ("accountExpires", _check_expiry),
     ("nsAccountLock", _check_lock_flag),  # 389 Directory Server
     ("pwdAccountLockedTime", _check_locked_time),  # draft-behera-ldap-password-policy §5.3.3
 )
+
+
+_known: tuple[Schema, tuple[tuple[str, Check], ...]] | None = None
+
+
+def _checks_of(schema: Schema) -> tuple[tuple[str, Check], ...]:
+    """(OID, check) of the attributes that a schema defines; remembered for the last schema asked."""
+    global _known
+    if _known is None or _known[0] is not schema:
+        types = ((schema.attribute(name), check) for name, check in _CHECKS)
+        _known = schema, tuple((type_.oid, check) for type_, check in types if type_ is not None)
+    return _known[1]
 
 
 class TokenLiveness:
