@@ -244,4 +244,10 @@ def _matches(verifier: bytes, password: bytes) -> bool:
 def _verified(candidate: BindCandidate, credentials: Credentials) -> VerifiedBind:
     if candidate.entry_id is None:
         raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "nobody")
-    return VerifiedBind(candidate.tenant, candidate.entry_id, credentials.version, candidate.authorization_id)
+    return VerifiedBind(
+        candidate.tenant,
+        candidate.entry_id,
+        credentials.version,
+        candidate.authorization_id,
+        candidate.snapshot,
+    )
