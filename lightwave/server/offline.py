@@ -1,0 +1,101 @@
+"""What commands need that work on the store itself, beside a running server or without one.
+
+Whoever can read the keyring and write the data folder owns the node: these commands act as the built-in
+administrator, and their writes pass through the same operations as a client's.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from concurrent.futures import Executor
+
+from lightwave.directory.access.token import AuthenticatedBy, Token
+from lightwave.directory.ldap.controls import Control
+from lightwave.directory.ldap.messages import AddRequest, DeleteRequest, ModifyRequest
+from lightwave.directory.operations import add, delete, modify
+from lightwave.directory.operations.bulk_import import BulkImport, ImportOptions
+from lightwave.directory.operations.context import MANAGE_DSA_IT, Context, Limits
+from lightwave.directory.operations.plugins import default_plugins
+from lightwave.directory.operations.schema_source import SchemaSource
+from lightwave.directory.schema.normalisation import normalise_dn_text
+from lightwave.directory.store.environment import Store
+from lightwave.directory.store.reading import ReadTransaction
+from lightwave.identity.administrator import administrator
+from lightwave.identity.password_attributes import PasswordPrepare
+from lightwave.server.configuration import ConfigurationError, NodeConfiguration
+from lightwave.server.hashing_settings import read_hashing_cost
+from lightwave.server.node import node_dn
+
+UNBOUNDED = Limits(
+    size=1 << 62,
+    time=float(1 << 40),
+    look_through=1 << 62,
+    values=1 << 40,
+    value_size=1 << 40,
+    entry_size=1 << 40,
+    changes=1 << 40,
+)
+"""The owner of the machine limits himself."""
+
+
+def administrator_context(txn: ReadTransaction) -> Context:
+    """The built-in administrator's, on this machine; raises ConfigurationError in a store without one."""
+    found = administrator(txn)
+    if found is None:
+        raise ConfigurationError("the store has no administrator; was its promote finished?")
+    tenant, entry_id = found
+    record = txn.record(tenant, entry_id)
+    token = Token(
+        tenant=tenant,
+        entry_id=entry_id,
+        guid=record.guid,
+        dn=txn.dn(tenant, entry_id, record),
+        is_administrator=True,
+        is_anonymous=False,
+        authenticated_by=AuthenticatedBy.LOCAL_SOCKET,
+        authenticated_at=time.time(),
+    )
+    controls = (Control(MANAGE_DSA_IT, False, None),)
+    return Context(token, UNBOUNDED, controls, time.time, peer="command line", secure=True)
+
+
+def bulk_import(
+    configuration: NodeConfiguration,
+    store: Store,
+    schemas: SchemaSource,
+    executor: Executor,
+    options: ImportOptions,
+) -> BulkImport:
+    """An import into the node's store, with identity's way of taking passwords."""
+    with store.read() as txn:
+        schema = schemas.current(txn)
+        context = administrator_context(txn)
+        hashing = read_hashing_cost(txn, schema, normalise_dn_text(schema, node_dn(configuration)))
+    return BulkImport(
+        store,
+        schemas,
+        context,
+        (PasswordPrepare(hashing),),
+        default_plugins(),
+        executor,
+        new_guid=lambda: uuid.uuid4().bytes,
+        monotonic=time.monotonic,
+        options=options,
+    )
+
+
+def write_now(
+    store: Store, schemas: SchemaSource, request: AddRequest | ModifyRequest | DeleteRequest
+) -> None:
+    """One write as the administrator, committed; for requests without secrets. Raises DirectoryError."""
+    with store.write() as txn:
+        schema = schemas.current(txn)
+        context = administrator_context(txn)
+        plugins = default_plugins()
+        if isinstance(request, AddRequest):
+            add.apply(txn, schema, context, request, uuid.uuid4().bytes, (), plugins)
+        elif isinstance(request, ModifyRequest):
+            modify.apply(txn, schema, context, request, (), plugins)
+        else:
+            delete.apply(txn, schema, context, request, plugins)
