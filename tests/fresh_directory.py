@@ -42,7 +42,7 @@ BUILTIN = Schema.load_builtin()
 BASE = b"dc=lightwave,dc=local"
 START = 1_795_000_000.0
 
-Values = bytes | Sequence[bytes]
+Values = bytes | Sequence[bytes | str]
 
 
 class ImmediateCommits:
@@ -139,9 +139,12 @@ class Directory:
         return outcome
 
     def add(self, dn: str | bytes, **attributes: Values | str) -> Outcome:
-        """An add; `_` in a name of an attribute stands for `;`."""
+        """An add; in names of attributes `_` stands for `;` and `__` for `-`."""
         return self.write(
-            AddRequest(_bytes(dn), tuple((k.replace("_", ";"), _values(v)) for k, v in attributes.items()))
+            AddRequest(
+                _bytes(dn),
+                tuple((k.replace("__", "-").replace("_", ";"), _values(v)) for k, v in attributes.items()),
+            )
         )
 
     def modify(self, dn: str | bytes, *changes: tuple[str, str, Values | str]) -> Outcome:

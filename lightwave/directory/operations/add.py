@@ -22,6 +22,7 @@ from lightwave.directory.operations.gather import (
     REFERRAL,
     SUBENTRY,
     check_right,
+    check_user_modification,
     classes_of,
     describe,
     missing,
@@ -81,10 +82,7 @@ def parse(schema: Schema, request: AddRequest) -> ParsedEntry:
 
 
 def _check_type(description: AttributeDescription) -> None:
-    if description.type.no_user_modification:
-        raise DirectoryError(
-            ResultCode.CONSTRAINT_VIOLATION, f"{description.text}: no user modification allowed"
-        )
+    check_user_modification(description)
     if description.type.obsolete:
         raise DirectoryError(ResultCode.CONSTRAINT_VIOLATION, f"{description.text}: attribute is obsolete")
 

@@ -15,14 +15,13 @@ from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.computed import computed_values
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.gather import (
-    REFERRAL,
     Place,
     check_attribute_right,
     check_right,
-    classes_of,
     describe,
     description_of,
     find,
+    is_referral,
     referral,
 )
 from lightwave.directory.operations.outcome import Outcome, outcome_of
@@ -55,7 +54,7 @@ def compare(txn: ReadTransaction, schema: Schema, context: Context, request: Com
 def _compare(txn: ReadTransaction, schema: Schema, context: Context, request: CompareRequest) -> bool:
     place = find(txn, schema, context, request.dn)
     record = txn.record(place.tenant, place.entry_id)
-    if not context.manages_dsa_it and REFERRAL in classes_of(txn, schema, record).oids:
+    if not context.manages_dsa_it and is_referral(txn, schema, record):
         raise referral(txn, txn.dn(place.tenant, place.entry_id), record)
     wanted = describe(schema, request.attribute)
     decision = check_right(txn, context, place.tenant, place.entry_id, record, Right.READ_PROPERTY)

@@ -78,9 +78,9 @@ def check_rdn(schema: Schema, record: Record, stored: Stored) -> None:
     """RFC 4511 §4.6: a modify cannot remove a value that the entry's own name is made of."""
     if record.flags & CONTEXT:
         return  # its RDN is a whole DN, and the values in its attributes are not what finds it
-    touched = [attribute for attribute in stored.values() if attribute.before]
-    if not touched:
-        return
+    name = b"+" + record.normalised_rdn
+    if not any(b"+%b=" % one.description.type.oid_bytes in name for one in stored.values()):
+        return  # by far the most modifies touch no naming attribute
     for key, normalised in _naming_values(schema, record.rdn):
         attribute = stored.get(key)
         if attribute is not None and attribute.before and normalised not in attribute.current:

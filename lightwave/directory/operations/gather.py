@@ -29,6 +29,7 @@ ALIAS = "2.5.6.1"
 REFERRAL = "2.16.840.1.113730.3.2.6"
 REFERRAL_URI = "2.16.840.1.113730.3.1.34"
 SUBENTRY = "2.5.17.0"
+ENTRY_TTL = "1.3.6.1.4.1.1466.101.119.3"
 DYNAMIC_OBJECT = "1.3.6.1.4.1.1466.101.119.2"
 
 
@@ -83,7 +84,14 @@ def classes_of(txn: ReadTransaction, schema: Schema, record: Record) -> ClassSet
 
 def is_referral(txn: ReadTransaction, schema: Schema, record: Record) -> bool:
     """Whether the entry is a referral object (RFC 3296 §2)."""
-    return REFERRAL in classes_of(txn, schema, record).oids
+    number = txn.attribute_number(OBJECT_CLASS)
+    if number is None:
+        return False
+    for value in record.values(number):
+        object_class = schema.object_class(value.decode("ascii", "replace"))
+        if object_class is not None and REFERRAL in object_class.ancestry:
+            return True
+    return False
 
 
 def referral(txn: ReadTransaction, dn: bytes, record: Record) -> DirectoryError:
@@ -132,6 +140,17 @@ def describe(schema: Schema, text: str) -> AttributeDescription:
         name = text if text.isascii() and text.isprintable() and len(text) <= 64 else "attribute"
         raise DirectoryError(ResultCode.UNDEFINED_ATTRIBUTE_TYPE, f"{name}: attribute type undefined")
     return description
+
+
+def check_user_modification(description: AttributeDescription) -> None:
+    """Refuses what only the server writes (RFC 4512 §4.1.2 NO-USER-MODIFICATION).
+
+    `entryTtl` is excepted, as in slapd and Active Directory: what a client gives is a request for that time.
+    """
+    if description.type.no_user_modification and description.type.oid != ENTRY_TTL:
+        raise DirectoryError(
+            ResultCode.CONSTRAINT_VIOLATION, f"{description.text}: no user modification allowed"
+        )
 
 
 def description_of(txn: ReadTransaction, schema: Schema, number: int) -> AttributeDescription | None:

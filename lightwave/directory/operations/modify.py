@@ -35,6 +35,7 @@ from lightwave.directory.operations.gather import (
     Place,
     check_attribute_right,
     check_right,
+    check_user_modification,
     classes_of,
     find,
     referral,
@@ -96,10 +97,7 @@ def parse_changes(schema: Schema, request: ModifyRequest) -> tuple[list[ParsedCh
         if attribute.is_secret:
             secrets.append(parsed)
             continue
-        if attribute.no_user_modification:
-            raise DirectoryError(
-                ResultCode.CONSTRAINT_VIOLATION, f"{parsed.description.text}: no user modification allowed"
-            )
+        check_user_modification(parsed.description)
         changes.append(parsed)
     return changes, secrets
 

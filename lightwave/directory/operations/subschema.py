@@ -1,7 +1,7 @@
 """Schema changes over LDAP: a modify of the subschema subentry `cn=aggregate,cn=schemacontext`.
 
 Values of attributeTypes, objectClasses and dITContentRules are added and deleted; a definition is changed by
-deleting and adding it in one modify. A value to delete need only carry the right OID (RFC 4517 §4.2.26,
+deleting and adding it in one modify. A value to delete is told by its OID alone (RFC 4517 §4.2.26,
 objectIdentifierFirstComponentMatch). What comes with the server stays as it is.
 
 A change by which an entry that exists would become invalid is refused, naming the entry.
@@ -9,7 +9,7 @@ A change by which an entry that exists would become invalid is refused, naming t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lightwave.directory.ldap.messages import ModifyKind, ModifyRequest
@@ -17,6 +17,7 @@ from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.changes import ParsedChange
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.plugins.operational import stamp_modification
+from lightwave.directory.operations.plugins.tombstones import CONTAINER
 from lightwave.directory.operations.ports import Effect, Target
 from lightwave.directory.operations.schema_rule import SchemaRule
 from lightwave.directory.operations.schema_source import GENERATION
@@ -31,11 +32,12 @@ from lightwave.directory.schema.definitions import (
     format_definition,
 )
 from lightwave.directory.schema.errors import SchemaError
+from lightwave.directory.schema.normalisation import normalise_rdn
 from lightwave.directory.schema.reading import parse_definition
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import Record
-from lightwave.directory.store.writing import AttributeChange, WriteTransaction
+from lightwave.directory.store.writing import AttributeChange, Change, WriteTransaction
 
 _KINDS: dict[str, type[Definition]] = {
     "attributeTypes": AttributeTypeDefinition,
@@ -138,6 +140,7 @@ def apply(
         if not any(isinstance(one.rule, SchemaRule) and one.rule.is_as_strict_as(rule) for one in surveyed):
             check_all(txn, rule)
     stamp = txn.begin_change()
+    _forget_classes(txn, change, stamp)
     attribute_changes = []
     for name in DEFINITION_ATTRIBUTES:
         description = _describe(schema, name)
@@ -155,6 +158,37 @@ def apply(
     attribute_changes += stamp_modification(schema, context, stamp)
     txn.update_entry(target.tenant, target.entry_id, attribute_changes, stamp)
     txn.bump_generation(0, GENERATION)
+
+
+def _forget_classes(txn: WriteTransaction, change: SchemaChange, stamp: Change) -> None:
+    """Takes classes that go from the tombstones that still name them: nothing else does by now."""
+    gone = {
+        one.oid
+        for one in change.removed
+        if isinstance(one, ObjectClassDefinition) and change.after.object_class(one.oid) is None
+    }
+    description = _describe(change.before, "objectClass")
+    number = txn.attribute_number(description.key)
+    if not gone or number is None:
+        return
+    for tenant in txn.tenants():
+        for entry_id in list(_tombstones(txn, change.before, tenant)):
+            values = tuple(txn.record(tenant, entry_id).values(number))
+            removed = tuple(value for value in values if description.type.normalise(value).decode() in gone)
+            if removed:
+                left = tuple(value for value in values if value not in removed)
+                txn.update_entry(
+                    tenant, entry_id, [AttributeChange(description, left, (), removed, whole=False)], stamp
+                )
+
+
+def _tombstones(txn: ReadTransaction, schema: Schema, tenant: int) -> Iterator[int]:
+    name = normalise_rdn(schema, CONTAINER)
+    for context in txn.naming_contexts().values():
+        container = txn.find_child(tenant, context.entry_id, name) if context.tenant == tenant else None
+        if container is not None:
+            for _, entry_id in txn.children(tenant, container):
+                yield entry_id
 
 
 def _describe(schema: Schema, name: str) -> AttributeDescription:

@@ -46,6 +46,9 @@ DEFAULT_INDEXES: tuple[tuple[str, tuple[bytes, ...], bool], ...] = (
     ("servicePrincipalName", (_E,), True),
 )
 
+# What stands under these classes in a fresh tree is neither deleted nor renamed (plugins.system_entries).
+_CRITICAL_CLASSES = frozenset(("container", "builtinDomain", "configuration", "lostAndFound", "user"))
+
 
 @dataclass(frozen=True, slots=True)
 class Domain:

@@ -6,10 +6,10 @@ from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.drafts import DraftDelete, DraftEntry, DraftModify, DraftRename
 from lightwave.directory.operations.gather import DYNAMIC_OBJECT
+from lightwave.directory.operations.gather import ENTRY_TTL as ENTRY_TTL
 from lightwave.directory.store.record import DYNAMIC
 from lightwave.directory.store.writing import WriteTransaction
 
-ENTRY_TTL = "1.3.6.1.4.1.1466.101.119.3"
 DEFAULT_TTL = 86_400
 MAX_TTL = 31_557_600  # RFC 2589 §4.1: a year at most
 

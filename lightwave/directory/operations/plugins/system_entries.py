@@ -1,0 +1,48 @@
+"""Entries that the server itself stands on: they are neither deleted nor renamed.
+
+These are the subschema subentry and every entry whose `isCriticalSystemObject` is TRUE (MS-ADTS §3.1.1.5.5.3), among
+them the built-in administrator and the containers that promote makes.
+"""
+
+from __future__ import annotations
+
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.drafts import DraftDelete, DraftEntry, DraftModify, DraftRename
+from lightwave.directory.operations.subschema_entry import SUBSCHEMA_CLASS
+from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.record import Record
+from lightwave.directory.store.writing import WriteTransaction
+
+CRITICAL = "1.2.840.113556.1.4.868"  # isCriticalSystemObject
+
+
+def is_critical(txn: ReadTransaction, record: Record, classes: frozenset[str]) -> bool:
+    """Whether the server stands on this entry."""
+    if SUBSCHEMA_CLASS in classes:
+        return True
+    number = txn.attribute_number(CRITICAL)
+    return number is not None and record.values(number) == [b"TRUE"]
+
+
+class SystemEntries:
+    """Keeps critical entries where they are."""
+
+    def on_add(self, txn: WriteTransaction, context: Context, draft: DraftEntry) -> None:
+        """There is one subschema subentry."""
+        if SUBSCHEMA_CLASS in draft.classes:
+            raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "there is one subschema subentry")
+
+    def on_modify(self, txn: WriteTransaction, context: Context, draft: DraftModify) -> None:
+        """Nothing: what such entries hold may change."""
+
+    def on_rename(self, txn: WriteTransaction, context: Context, draft: DraftRename) -> None:
+        """Another spelling of the same name is allowed."""
+        moved = draft.new_parent != draft.old_parent or draft.normalised_rdn != draft.record.normalised_rdn
+        if moved and is_critical(txn, draft.record, draft.classes):
+            raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "the server needs this entry where it is")
+
+    def on_delete(self, txn: WriteTransaction, context: Context, draft: DraftDelete) -> None:
+        """Refused."""
+        if is_critical(txn, draft.record, draft.classes):
+            raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "the server needs this entry")
