@@ -56,7 +56,7 @@ class AttributeType:
     max_length: int | None
     ancestry: frozenset[str]  # its own OID and those of all its superiors
     normalise: Callable[[bytes], bytes]
-    check: Callable[[bytes], None]  # the syntax's own check
+    check: Callable[[bytes], None]  # raises InvalidValue; what passes can be normalised
     definition: AttributeTypeDefinition
 
     def is_subtype_of(self, other: AttributeType) -> bool:

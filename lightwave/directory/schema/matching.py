@@ -19,6 +19,15 @@ class RuleKind(Enum):
     EXTENSIBLE = "extensible"  # for extensible matches only
 
 
+class Accepts(Enum):
+    """Which values an equality rule can always normalise, so that a syntax check alone is enough for them."""
+
+    EVERYTHING = "everything"
+    ITS_SYNTAX = "every value of the rule's own syntax"
+    ASCII = "every ASCII value; others may hold what string preparation prohibits"
+    SOME = "some: names and identifiers have to be known"
+
+
 class Names(Protocol):
     """What rules over names need of the schema that they belong to."""
 
@@ -56,6 +65,7 @@ class MatchingRule:
     kind: RuleKind
     normalise: Callable[[bytes], bytes]
     matcher: Callable[[bytes], Callable[[bytes], bool]]
+    accepts: Accepts = Accepts.SOME
     ordering: Callable[[bytes], bytes] | None = None
     substring: SubstringRule | None = None
 

@@ -6,7 +6,7 @@ needs no more checking.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol, TypeVar
 
 from lightwave.directory.schema.attribute import AttributeType, Usage
@@ -16,7 +16,7 @@ from lightwave.directory.schema.definitions import (
     ObjectClassDefinition,
 )
 from lightwave.directory.schema.errors import SchemaError
-from lightwave.directory.schema.matching import MatchingRule, RuleKind
+from lightwave.directory.schema.matching import Accepts, MatchingRule, RuleKind
 from lightwave.directory.schema.objectclass import ClassKind, ContentRule, ObjectClass
 from lightwave.directory.schema.syntaxes import Syntax
 
@@ -117,7 +117,7 @@ class AttributeResolver:
             max_length=definition.max_length,
             ancestry=frozenset({definition.oid}) | (superior.ancestry if superior else frozenset()),
             normalise=equality.normalise if equality else _as_it_is,
-            check=syntax.check,
+            check=_value_check(syntax, equality),
             definition=definition,
         )
 
@@ -240,6 +240,33 @@ class ClassResolver:
 
 def _as_it_is(value: bytes) -> bytes:
     return value
+
+
+def _value_check(syntax: Syntax, equality: MatchingRule | None) -> Callable[[bytes], None]:
+    """The syntax's check, and the rule's too where it can refuse what the syntax allows: every value that passes
+    has a normalised form."""
+    check = syntax.check
+    if (
+        equality is None
+        or equality.accepts is Accepts.EVERYTHING
+        or (equality.accepts is Accepts.ITS_SYNTAX and equality.syntax == syntax.oid)
+    ):
+        return check
+    normalise = equality.normalise
+    if equality.accepts is Accepts.ASCII:
+
+        def check_text(value: bytes) -> None:
+            check(value)
+            if not value.isascii():
+                normalise(value)
+
+        return check_text
+
+    def check_both(value: bytes) -> None:
+        check(value)
+        normalise(value)
+
+    return check_both
 
 
 def _is_true(extensions: Mapping[str, tuple[str, ...]], name: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Final
 from lightwave.directory.schema import stringprep, syntax_checks
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.schema.matching import (
+    Accepts,
     MatchingRule,
     Names,
     Piece,
@@ -130,7 +131,13 @@ def first_component(normalise: Normaliser) -> Normaliser:
 
     def component(value: bytes) -> bytes:
         found = _FIRST_COMPONENT.match(value)
-        return normalise(found.group(1) or found.group(2) or found.group(3) if found else value)
+        if found is None:
+            return normalise(value)
+        text: bytes = found.group(1) or found.group(2) or found.group(3) or b""
+        try:
+            return normalise(text)
+        except InvalidValue:  # a description may itself bring the identifier that nobody knows yet
+            return text.lower()
 
     return component
 
@@ -238,7 +245,7 @@ def _under(names: Names, *, is_match: Callable[[bytes, bytes], bool]) -> Matcher
 
 
 def _equality(
-    oid: str, name: str, syntax: str, normalise: Normaliser, matcher: Matcher | None = None
+    oid: str, name: str, syntax: str, normalise: Normaliser, accepts: Accepts = Accepts.SOME
 ) -> MatchingRule:
     return MatchingRule(
         oid=oid,
@@ -247,7 +254,8 @@ def _equality(
         syntax=syntax,
         kind=RuleKind.EQUALITY,
         normalise=normalise,
-        matcher=matcher or _equals(normalise),
+        matcher=_equals(normalise),
+        accepts=accepts,
     )
 
 
@@ -319,33 +327,35 @@ def _string_rules() -> tuple[MatchingRule, ...]:
     fold5, exact5 = ia5(fold), ia5(exact)
     string, ia5_string = RFC_4517 + "15", RFC_4517 + "26"
     return (
-        _equality(_X500 + "2", "caseIgnoreMatch", string, fold),
+        _equality(_X500 + "2", "caseIgnoreMatch", string, fold, Accepts.ASCII),
         _ordering(_X500 + "3", "caseIgnoreOrderingMatch", string, fold),
         _substring(_X500 + "4", "caseIgnoreSubstringsMatch", fold, _string_pieces(fold, fold=True)),
-        _equality(_X500 + "5", "caseExactMatch", string, exact),
+        _equality(_X500 + "5", "caseExactMatch", string, exact, Accepts.ASCII),
         _ordering(_X500 + "6", "caseExactOrderingMatch", string, exact),
         _substring(_X500 + "7", "caseExactSubstringsMatch", exact, _string_pieces(exact, fold=False)),
-        _equality(_X500 + "8", "numericStringMatch", RFC_4517 + "36", numeric_string),
+        _equality(_X500 + "8", "numericStringMatch", RFC_4517 + "36", numeric_string, Accepts.ITS_SYNTAX),
         _ordering(_X500 + "9", "numericStringOrderingMatch", RFC_4517 + "36", numeric_string),
         _substring(
             _X500 + "10", "numericStringSubstringsMatch", numeric_string, _plain_pieces(numeric_string)
         ),
-        _equality(_X500 + "11", "caseIgnoreListMatch", RFC_4517 + "41", list_of_lines),
+        _equality(_X500 + "11", "caseIgnoreListMatch", RFC_4517 + "41", list_of_lines, Accepts.ASCII),
         _substring(
             _X500 + "12", "caseIgnoreListSubstringsMatch", list_of_lines, _string_pieces(_one_line, fold=True)
         ),
-        _equality(_X500 + "20", "telephoneNumberMatch", RFC_4517 + "50", telephone_number),
+        _equality(_X500 + "20", "telephoneNumberMatch", RFC_4517 + "50", telephone_number, Accepts.ASCII),
         _substring(
             _X500 + "21",
             "telephoneNumberSubstringsMatch",
             telephone_number,
             _plain_pieces(telephone_number),
         ),
-        _equality(_X500 + "31", "directoryStringFirstComponentMatch", string, first_component(fold)),
+        _equality(
+            _X500 + "31", "directoryStringFirstComponentMatch", string, first_component(fold), Accepts.ASCII
+        ),
         _extensible(_X500 + "32", ("wordMatch",), string, fold, _has_word(_WORD_GAP.split)),
         _extensible(_X500 + "33", ("keywordMatch",), string, fold, _has_word(_keywords)),
-        _equality("1.3.6.1.4.1.1466.109.114.1", "caseExactIA5Match", ia5_string, exact5),
-        _equality("1.3.6.1.4.1.1466.109.114.2", "caseIgnoreIA5Match", ia5_string, fold5),
+        _equality("1.3.6.1.4.1.1466.109.114.1", "caseExactIA5Match", ia5_string, exact5, Accepts.ASCII),
+        _equality("1.3.6.1.4.1.1466.109.114.2", "caseIgnoreIA5Match", ia5_string, fold5, Accepts.ASCII),
         _substring(
             "1.3.6.1.4.1.1466.109.114.3",
             "caseIgnoreIA5SubstringsMatch",
@@ -371,19 +381,21 @@ def _value_rules() -> tuple[MatchingRule, ...]:
     octets, time = RFC_4517 + "40", RFC_4517 + "24"
     raw = SubstringRule(whole=octet_string, piece=lambda value, _: value)
     return (
-        _equality(_X500 + "13", "booleanMatch", RFC_4517 + "7", boolean),
-        _equality(_X500 + "14", "integerMatch", _INTEGER, integer),
+        _equality(_X500 + "13", "booleanMatch", RFC_4517 + "7", boolean, Accepts.ITS_SYNTAX),
+        _equality(_X500 + "14", "integerMatch", _INTEGER, integer, Accepts.ITS_SYNTAX),
         _ordering(_X500 + "15", "integerOrderingMatch", _INTEGER, integer, integer_key),
-        _equality(_X500 + "16", "bitStringMatch", RFC_4517 + "6", bit_string),
-        _equality(_X500 + "17", "octetStringMatch", octets, octet_string),
+        _equality(_X500 + "16", "bitStringMatch", RFC_4517 + "6", bit_string, Accepts.ITS_SYNTAX),
+        _equality(_X500 + "17", "octetStringMatch", octets, octet_string, Accepts.EVERYTHING),
         _ordering(_X500 + "18", "octetStringOrderingMatch", octets, octet_string),
         _substring(_X500 + "19", "octetStringSubstringsMatch", octet_string, raw),  # X.520
-        _equality(_X500 + "25", "uTCTimeMatch", RFC_4517 + "53", utc_time_key),  # X.520
+        _equality(_X500 + "25", "uTCTimeMatch", RFC_4517 + "53", utc_time_key, Accepts.ITS_SYNTAX),  # X.520
         _ordering(_X500 + "26", "uTCTimeOrderingMatch", RFC_4517 + "53", utc_time_key),  # X.520
-        _equality(_X500 + "27", "generalizedTimeMatch", time, generalized_time_key),
+        _equality(_X500 + "27", "generalizedTimeMatch", time, generalized_time_key, Accepts.ITS_SYNTAX),
         _ordering(_X500 + "28", "generalizedTimeOrderingMatch", time, generalized_time_key),
-        _equality(_X500 + "29", "integerFirstComponentMatch", _INTEGER, first_component(integer)),
-        _equality("1.3.6.1.1.16.2", "uuidMatch", "1.3.6.1.1.16.1", uuid),  # RFC 4530
+        _equality(
+            _X500 + "29", "integerFirstComponentMatch", _INTEGER, first_component(integer), Accepts.SOME
+        ),
+        _equality("1.3.6.1.1.16.2", "uuidMatch", "1.3.6.1.1.16.1", uuid, Accepts.ITS_SYNTAX),  # RFC 4530
         _ordering("1.3.6.1.1.16.3", "uuidOrderingMatch", "1.3.6.1.1.16.1", uuid),
     )
 
@@ -438,14 +450,24 @@ def _name_rules(names: Names) -> tuple[MatchingRule, ...]:
 def _rules_of_others() -> tuple[MatchingRule, ...]:
     csn = "1.3.6.1.4.1.4203.666.11.2."
     return (
-        _equality(csn + "2", "CSNMatch", csn + "1", change_sequence_number),
+        _equality(csn + "2", "CSNMatch", csn + "1", change_sequence_number, Accepts.ITS_SYNTAX),
         _ordering(csn + "3", "CSNOrderingMatch", csn + "1", change_sequence_number),
-        _equality(csn + "5", "CSNSIDMatch", csn + "4", lambda value: value.lower()),
-        _equality(_OPENLDAP + "1.2.2", "authPasswordExactMatch", "1.3.6.1.4.1.4203.1.1.2", octet_string),
-        _equality(_X500 + "22", "presentationAddressMatch", RFC_4517 + "43", stringprep.prepare_fold),
-        _equality(_X500 + "24", "protocolInformationMatch", RFC_4517 + "42", stringprep.prepare_fold),
+        _equality(csn + "5", "CSNSIDMatch", csn + "4", lambda value: value.lower(), Accepts.EVERYTHING),
+        _equality(
+            _OPENLDAP + "1.2.2",
+            "authPasswordExactMatch",
+            "1.3.6.1.4.1.4203.1.1.2",
+            octet_string,
+            Accepts.EVERYTHING,
+        ),
+        _equality(
+            _X500 + "22", "presentationAddressMatch", RFC_4517 + "43", stringprep.prepare_fold, Accepts.ASCII
+        ),
+        _equality(
+            _X500 + "24", "protocolInformationMatch", RFC_4517 + "42", stringprep.prepare_fold, Accepts.ASCII
+        ),
         *(  # RFC 4523: whole structures are compared here
-            _equality(_X500 + number, name, "1.3.6.1.1.15." + syntax, octet_string)
+            _equality(_X500 + number, name, "1.3.6.1.1.15." + syntax, octet_string, Accepts.EVERYTHING)
             for number, name, syntax in (
                 ("34", "certificateExactMatch", "1"),
                 ("36", "certificatePairExactMatch", "3"),
