@@ -144,7 +144,8 @@ class Authenticator:
         """
         usable = bool(password) and len(password) <= passwords.MAX_PASSWORD
         credentials = candidate.credentials or _NO_CREDENTIALS
-        slow = [verifier for verifier in credentials.verifiers if verifier_cost(verifier) is Cost.HEAVY]
+        verifiers = credentials.verifiers or (self._dummy,)
+        slow = [verifier for verifier in verifiers if verifier_cost(verifier) is Cost.HEAVY]
         for verifier in slow if slow and usable else (self._dummy,):
             if _matches(verifier, password if usable else _DUMMY) and verifier is not self._dummy:
                 return _verified(candidate, credentials)

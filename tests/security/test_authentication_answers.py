@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gc
 import hashlib
-import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,7 +83,10 @@ def test_neg_012_unknown_names_and_wrong_passwords_get_one_answer(accounts: Acco
 
 
 def test_neg_012_unknown_names_cost_what_wrong_passwords_cost(accounts: Accounts) -> None:
-    """Medians of interleaved runs at the lowest cost of hashing, where the rest weighs most."""
+    """Interleaved runs at the lowest cost of hashing, where the rest weighs most.
+
+    Lower quartiles are compared: the processor is shared with other tests.
+    """
     using = authenticator()
     names = {"wrong": ANN, "imported": BOB, "unknown": b"uid=nobody," + BASE, "none": BASE}
     limit = 0.05
@@ -103,11 +105,11 @@ def test_neg_012_unknown_names_cost_what_wrong_passwords_cost(accounts: Accounts
                         times[kind].append(time.thread_time_ns() - begin)
         finally:
             gc.enable()
-        medians = {kind: statistics.median(values) for kind, values in times.items()}
-        spread = max(medians.values()) / min(medians.values()) - 1
+        typical = {kind: sorted(values)[125] for kind, values in times.items()}
+        spread = max(typical.values()) / min(typical.values()) - 1
         if spread < limit:
             return
-    pytest.fail(f"the times differ: {medians}")
+    pytest.fail(f"the times differ: {typical}")
 
 
 def test_neg_013_a_failed_authentication_leaves_no_token(accounts: Accounts) -> None:
