@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import resource
 
 import lmdb
 
@@ -60,20 +62,42 @@ class KeyringError(StoreError):
 _FULL_ERRNOS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
+def _code(error: lmdb.Error) -> int:
+    return getattr(error, "code", 0)  # only errors that LMDB itself raised have one
+
+
 def is_full(error: BaseException) -> bool:
     """Whether an error of LMDB or of the system says that no room is left (map, disk, quota or transaction)."""
     if isinstance(error, StoreFull | lmdb.MapFullError | lmdb.TxnFullError):
         return True
     if isinstance(error, lmdb.Error):
-        return error.code in _FULL_ERRNOS
+        return _code(error) in _FULL_ERRNOS
     return isinstance(error, OSError) and error.errno in _FULL_ERRNOS
 
 
-def store_error(error: BaseException) -> StoreError:
-    """The store's own error for one of LMDB or the system; the original is its `__cause__`."""
+_ROOM = 1 << 24
+
+
+def has_room(folder: str) -> bool:
+    """Whether the disk, and the limit on this process's files, leave the store 16 MiB to grow."""
+    free = os.statvfs(folder)
+    if free.f_bavail * free.f_frsize < _ROOM:
+        return False
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    data = os.path.join(folder, "data.mdb")
+    return limit == resource.RLIM_INFINITY or os.stat(data).st_size + _ROOM <= limit
+
+
+def store_error(error: BaseException, folder: str | None = None) -> StoreError:
+    """The store's own error for one of LMDB or the system; the original is its `__cause__`.
+
+    LMDB reports a write that the disk took only in part as an input/output error; with the store's folder at hand
+    that is told from a broken disk by the room that is left.
+    """
     if isinstance(error, StoreError):
         return error
-    if is_full(error):
+    short = isinstance(error, lmdb.Error) and _code(error) == errno.EIO
+    if is_full(error) or (short and folder is not None and not has_room(folder)):
         result: StoreError = StoreFull(f"the store has no room left: {error}")
     elif isinstance(error, lmdb.ReadersFullError):
         result = StoreBusy("all reader slots of the store are taken")

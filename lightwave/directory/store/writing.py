@@ -171,7 +171,7 @@ class WriteTransaction(ReadTransaction):
             self.raw.commit()
         except lmdb.Error as error:
             self.raw.abort()
-            raise store_error(error) from error
+            raise store_error(error, self.store.environment.path()) from error
         if self._parent is not None:
             self._parent.forget()
 

@@ -90,7 +90,7 @@ def test_children_are_counted_listed_and_resumed(store: Store) -> None:
     with store.read() as reader:
         assert reader.child_count(1, 1) == 100
         tokens = []
-        seen = set()
+        seen: set[int] = set()
         after = None
         while len(seen) < 100:
             for count, (token, child) in enumerate(reader.children(1, 1, after)):
