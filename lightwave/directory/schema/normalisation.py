@@ -8,7 +8,7 @@ assertion becomes Undefined, a write is refused. RFC 4512 §2.3, RFC 4514, RFC 4
 A `NormalisedRDN` is `oid=value`, several pairs sorted by (OID, value) and joined with `+`. NUL, `,`, `+` and
 the backslash are escaped inside values, so that 0x00 never occurs and `,` can join RDNs.
 
-Measured on a shared core: a cached name 0.1 µs, a new name below a cached parent 1.5 µs.
+Measured on a shared core: a cached name 0.1 µs, a new name below a cached parent 2.6 µs.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ Two deliberate departures: characters assigned after Unicode 3.2 are accepted (t
 refuse every emoji and several living scripts), and case folding is Python's full folding, which is table B.2
 for what Unicode 3.2 knew.
 
-Pure ASCII takes one `bytes.translate` and no decoding: 0.3 µs for a short value.
+Pure ASCII takes one `bytes.translate` and no decoding: 0.5 µs for a short value.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from lightwave.directory.schema.stringprep import (
     to_substring_form,
 )
 
-
 # RFC 4518 §2.2: the ends of each range that maps to nothing
 FORMAT_CHARACTERS = [
     *(0x00AD, 0x1806, 0x034F, 0x180B, 0x180D, 0xFE00, 0xFE0F, 0xFFFC, 0x06DD, 0x070F, 0x180E, 0x200B),
