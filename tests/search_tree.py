@@ -47,8 +47,11 @@ class SearchTree:
     schema: Schema
     tenant: int
     root: int
-    searches: Searches = field(default_factory=lambda: Searches(time.monotonic))
     guids: Iterator[int] = field(default_factory=lambda: count(1))
+    searches: Searches = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.searches = Searches(self.store, time.monotonic)
 
     @classmethod
     def create(cls, folder: Path, indexes: Sequence[tuple[str, IndexKind]] = ()) -> SearchTree:

@@ -173,14 +173,18 @@ class TokenLiveness:
                 detail=error.reason,
             ) from None
 
-    def check_token(self, txn: ReadTransaction, token: Token, now: float) -> None:
-        """Raises NotLive when the token's bearer may no longer act; anonymous is always live."""
+    def check_token(self, txn: ReadTransaction, token: Token, now: float) -> float:
+        """Until when the token's bearer may act in this snapshot (seconds since the epoch); raises NotLive.
+
+        Anonymous is always live.
+        """
         if token.entry_id is None:
-            return
+            return math.inf
         snapshot = txn.id
         verdict = self._verdicts.get(token)
         if verdict is not None and verdict[0] == snapshot and now < verdict[1]:
-            return
+            return verdict[1]
         until = check_live(txn, self._schema_of(txn), token.tenant, token.entry_id, now, token)
         if snapshot >= 0:  # the state of a write transaction is nobody else's
             self._verdicts[token] = (snapshot, until)
+        return until

@@ -137,7 +137,7 @@ class Node:
         self._service = DirectoryService(
             store=self._store,
             schemas=schemas,
-            searches=Searches(time.monotonic),
+            searches=Searches(self._store, time.monotonic),
             pipeline=pipeline,
             authenticator=Authenticator(
                 schemas.current, hashing, ClientTrust(issuers), owner_uid=configuration.data.stat().st_uid

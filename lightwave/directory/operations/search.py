@@ -10,11 +10,11 @@ an indexed equality with a handful of candidates) is one `start` and one `advanc
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import final
+from typing import cast, final
 
 from lightwave.directory.access.attribute_set import ALL, AttributeSet
 from lightwave.directory.access.decision import STRANGER, decide, relation_of
-from lightwave.directory.access.descriptor import effective_descriptor
+from lightwave.directory.access.descriptor import EffectiveDescriptor, effective_descriptor
 from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.requests import SearchRequest
 from lightwave.directory.ldap.responses import encode_entry
@@ -30,6 +30,7 @@ from lightwave.directory.operations.sources import Chained, Listed, Source
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.environment import Store
 from lightwave.directory.store.errors import DamagedRecord, NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import TOMBSTONE, Record
@@ -44,10 +45,13 @@ CLOCK_EVERY = 16
 
 
 class Searches:
-    """What all searches of a process share: attribute tables and selections that were made before."""
+    """What all searches of a process share: attribute tables, selections and descriptors that were made before."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, store: Store, monotonic: Callable[[], float]) -> None:
         self.monotonic = monotonic
+        generations = frozenset({"tree", "contexts", "access"})
+        self._descriptors = store.derived_cache(generations, by_entry=True)
+        self._descriptors_below = store.derived_cache(generations)
         self._tables = AttributeTables()
         self._selections: dict[tuple[tuple[str, ...], bool], Selection] = {}
         self._selections_of: AttributeTable | None = None
@@ -68,6 +72,28 @@ class Searches:
                 self._selections.clear()  # lists come from clients: they must not fill the memory
             found = self._selections[key] = Selection(table, requested, types_only)
         return found
+
+
+    def descriptor(self, txn: ReadTransaction, tenant: int, entry_id: int) -> EffectiveDescriptor:
+        """The effective descriptor of an entry; remembered for bases of searches."""
+        key = (tenant, entry_id)
+        found = txn.cached(self._descriptors, tenant, key)
+        if found is None:
+            found = effective_descriptor(txn, tenant, entry_id)
+            txn.cache(self._descriptors, tenant, key, found)
+        return cast(EffectiveDescriptor, found)
+
+    def descriptor_below(
+        self, txn: ReadTransaction, tenant: int, entry_id: int, record: Record
+    ) -> EffectiveDescriptor:
+        """The same for a candidate: entries of one parent and one descriptor of their own share it."""
+        key = (tenant, record.parent, record.descriptor)
+        found = txn.cached(self._descriptors_below, tenant, key)
+        if found is None:
+            found = effective_descriptor(txn, tenant, entry_id, record)
+            if record.parent:  # below the virtual root each context has its own
+                txn.cache(self._descriptors_below, tenant, key, found)
+        return cast(EffectiveDescriptor, found)
 
 
 @final
@@ -176,7 +202,7 @@ class Search:
                 if redirected is not None:
                     return redirected
             raise self.no_such_object(txn, error) from None
-        if self._readable(txn, *found) is None:
+        if self._scope != BASE and self._readable(txn, *found) is None:
             raise DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
         return found
 
@@ -212,9 +238,8 @@ class Search:
     def _readable(self, txn: ReadTransaction, tenant: int, entry_id: int) -> AttributeSet | None:
         """Which attributes of an entry the requester may read; None when he may not see the entry at all."""
         token = self._context.token
-        decision = decide(
-            token, effective_descriptor(txn, tenant, entry_id), relation_of(token, tenant, entry_id)
-        )
+        descriptor = self._searches.descriptor(txn, tenant, entry_id)
+        decision = decide(token, descriptor, relation_of(token, tenant, entry_id))
         return decision.readable if decision.allows(Right.READ_PROPERTY) else None
 
     def _in_scope(self, txn: ReadTransaction, entry_id: int, parent: int, record: Record) -> bool:
@@ -298,8 +323,10 @@ class Search:
             return None
         readable = self._shared_readable
         if readable is None:
-            readable = self._readable_here(txn, entry_id, parent, record.descriptor)
+            readable = self._readable_here(txn, entry_id, record)
             if readable is None:
+                if self._scope == BASE:  # to him who may not see the base there is none
+                    raise DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
                 return None
         candidate = Candidate(txn, self._schema, tenant, entry_id, record, readable, self._context.now)
         if self._node.matches(candidate) is not True:
@@ -310,20 +337,20 @@ class Search:
             self.message_id, txn.dn(tenant, entry_id, record), self._selection.encode(candidate)
         )
 
-    def _readable_here(
-        self, txn: ReadTransaction, entry_id: int, parent: int, descriptor: int
-    ) -> AttributeSet | None:
-        """As `_readable`, remembered for entries of one parent and one descriptor of their own."""
-        if entry_id == self._context.token.entry_id or parent == 0:
+    def _readable_here(self, txn: ReadTransaction, entry_id: int, record: Record) -> AttributeSet | None:
+        """As `_readable`, remembered in this search for entries of one parent and one descriptor of their own."""
+        token = self._context.token
+        if entry_id == token.entry_id:
             return self._readable(txn, self._tenant, entry_id)
-        key = (parent, descriptor)
+        key = (record.parent, record.descriptor)
         try:
             return self._allowed[key]
         except KeyError:
-            token = self._context.token
-            decision = decide(token, effective_descriptor(txn, self._tenant, entry_id), STRANGER)
+            descriptor = self._searches.descriptor_below(txn, self._tenant, entry_id, record)
+            decision = decide(token, descriptor, STRANGER)
             readable = decision.readable if decision.allows(Right.READ_PROPERTY) else None
-            if len(self._allowed) > 10_000:
-                self._allowed.clear()
-            self._allowed[key] = readable
+            if record.parent:
+                if len(self._allowed) > 10_000:
+                    self._allowed.clear()
+                self._allowed[key] = readable
             return readable

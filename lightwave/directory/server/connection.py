@@ -66,6 +66,8 @@ class LDAPConnection(protocol.Protocol):
         self._last_activity = 0.0
         self._idle_timer: Any = None
         self._context: Context | None = None
+        self._live_in = -1
+        self._live_until = 0.0
         self._after_writes: list[Any] = []
 
     # --- Twisted's side
@@ -181,8 +183,12 @@ class LDAPConnection(protocol.Protocol):
         token = self.token
         if token.is_anonymous:
             return True
+        now = self.service.now()
+        if txn.id == self._live_in and now < self._live_until:
+            return True
         try:
-            self.service.liveness.check_token(txn, token, self.service.now())
+            self._live_until = self.service.liveness.check_token(txn, token, now)
+            self._live_in = txn.id
         except NotLive as error:
             log.info("connection %d: %s may no longer act: %s", self.number, token.dn.decode(), error.reason)
             self.set_token(ANONYMOUS)
@@ -214,6 +220,7 @@ class LDAPConnection(protocol.Protocol):
         """From now on the connection acts as `token`'s bearer, within his limits."""
         self.token = token
         self._context = None
+        self._live_in = -1
         self.limits = self.service.limits_of(token, self.settings)
         session = self.session
         session.limits.outstanding = self.limits.outstanding
