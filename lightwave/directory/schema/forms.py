@@ -16,9 +16,6 @@ from lightwave.directory.schema.matching import Names
 Normaliser = Callable[[bytes], bytes]
 
 
-# -------------------------------------------------------------------------------
-
-
 def integer(value: bytes) -> bytes:
     """An INTEGER is canonical as it stands: its syntax allows no leading zeros."""
     syntax_checks.check_integer(value)

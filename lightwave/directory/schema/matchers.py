@@ -16,10 +16,9 @@ Predicate = Callable[[bytes], bool]
 Matcher = Callable[[bytes], Predicate]
 
 
-# ----------------------------------------------------------------
-
-
 def equal_to(normalise: Normaliser) -> Matcher:
+    """An equality rule holds for values with the same form."""
+
     def matcher(assertion: bytes) -> Predicate:
         wanted = normalise(assertion)
         return lambda value: normalise(value) == wanted
@@ -51,6 +50,8 @@ def with_pieces(rule: SubstringRule) -> Matcher:
 
 
 def with_bits(test: Callable[[int, int], bool]) -> Matcher:
+    """The assertion is a mask over integers of any size, negative ones in two's complement."""
+
     def matcher(assertion: bytes) -> Predicate:
         mask = int(forms.integer(assertion))
         return lambda value: test(int(forms.integer(value)), mask)
@@ -69,6 +70,8 @@ def with_word(split: Callable[[bytes], list[bytes]]) -> Matcher:
 
 
 def related_name(names: Names, *, is_match: Callable[[bytes, bytes], bool]) -> Matcher:
+    """The value\'s name stands in a relation to the assertion\'s: `is_match(value, assertion)` on joined names."""
+
     def matcher(assertion: bytes) -> Predicate:
         wanted = names.normalise_name(assertion)
         return lambda value: is_match(names.normalise_name(value), wanted)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, Protocol, final
+from typing import Final, Literal, Protocol, final
+
+from .errors import InvalidValue
+
+DIRECTORY_STRING: Final = "1.3.6.1.4.1.1466.115.121.1.15"
+# Attribute syntaxes that a rule over Directory Strings serves too (RFC 4517 §4.2.4, §4.2.11): Country String,
+# Printable String, Telephone Number.
+_ALTERNATIVES: Final = frozenset(f"1.3.6.1.4.1.1466.115.121.1.{n}" for n in (11, 44, 50))
 
 Piece = Literal["initial", "any", "final"]
 
@@ -68,6 +75,18 @@ class MatchingRule:
     accepts: Accepts = Accepts.SOME
     ordering: Callable[[bytes], bytes] | None = None
     substring: SubstringRule | None = None
+
+    def check_assertion(self, value: bytes) -> None:
+        """Raise `InvalidValue` for an assertion value that normalises and yet is not of the rule's syntax.
+
+        That is the empty one: a Directory String has at least one character (RFC 4517 §3.3.6).
+        """
+        if not value and self.syntax == DIRECTORY_STRING and self.kind is RuleKind.EQUALITY:
+            raise InvalidValue("an empty value is no Directory String")
+
+    def serves_syntax(self, syntax: str) -> bool:
+        """Whether values of the attribute syntax with this OID can be compared by the rule."""
+        return syntax == self.syntax or (self.syntax == DIRECTORY_STRING and syntax in _ALTERNATIVES)
 
     def __repr__(self) -> str:
         return f"<MatchingRule {self.name} {self.oid}>"

@@ -22,9 +22,6 @@ _SUBSTRINGS: Final = RFC_4517 + "58"
 _WORD_GAP: Final = re.compile(rb"[^\w\x80-\xff]+")
 
 
-# -----------------------------------------------------------------------------------------------------
-
-
 def _equality(
     oid: str, name: str, syntax: str, normalise: Normaliser, accepts: Accepts = Accepts.SOME
 ) -> MatchingRule:
