@@ -546,6 +546,7 @@ class WriteTransaction(ReadTransaction):
         """Give an entry another time to live until (seconds since 1970), or none."""
         record = self.record(tenant, entry_id)
         time = self._expire(tenant, entry_id, record.expires, expires)
+        self._stamp_part(tenant, entry_id, "expiry", change)
         self._put_record(tenant, entry_id, record, change, expires=time)
 
     def put_stamps(self, tenant: int, entry_id: int, stamps: EntryStamps) -> None:
@@ -598,7 +599,7 @@ class WriteTransaction(ReadTransaction):
         record = self.record(tenant, entry_id)
         sealed = seal(self.store.keyring, self.tenant_guid(tenant), record.guid, kind, plaintext)
         self.raw.put(layout.secret_key(tenant, entry_id, kind), sealed, db=self._databases.secrets)
-        self._stamp_secret(tenant, entry_id, kind, change)
+        self._stamp_part(tenant, entry_id, "secret:" + kind.decode(), change)
         if record.usn_changed < change.usn:  # else it stands among the changes of this operation already
             self._put_record(tenant, entry_id, record, change)
 
@@ -607,15 +608,15 @@ class WriteTransaction(ReadTransaction):
         record = self.record(tenant, entry_id)
         if not self.raw.delete(layout.secret_key(tenant, entry_id, kind), db=self._databases.secrets):
             return False
-        self._stamp_secret(tenant, entry_id, kind, change)
+        self._stamp_part(tenant, entry_id, "secret:" + kind.decode(), change)
         self._put_record(tenant, entry_id, record, change)
         return True
 
-    def _stamp_secret(self, tenant: int, entry_id: int, kind: bytes, change: Change) -> None:
-        """A secret is merged as one value: its stamp stands among the attributes' under a key of its own."""
+    def _stamp_part(self, tenant: int, entry_id: int, key: str, change: Change) -> None:
+        """What merges as one value but is no attribute (a secret, the expiry) is stamped by a key of its own."""
         stamps = self.local_stamps(tenant, entry_id)
         if stamps.created != change.local:
-            stamps.set_attribute(self.number_for_key("secret:" + kind.decode()), change.local)
+            stamps.set_attribute(self.number_for_key(key), change.local)
             self._put_stamps(tenant, entry_id, stamps)
 
     # --- what the methods above share --------------------------------------------------------------------------------
