@@ -64,6 +64,7 @@ def _compare(txn: ReadTransaction, schema: Schema, context: Context, request: Co
     if wanted.type.equality is None:
         raise DirectoryError(ResultCode.INAPPROPRIATE_MATCHING, f"{wanted.text}: no equality matching rule")
     try:
+        wanted.type.equality.check_assertion(request.value)
         asserted = wanted.type.normalise(request.value)
     except InvalidValue as error:
         raise DirectoryError(

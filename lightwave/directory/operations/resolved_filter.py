@@ -427,6 +427,7 @@ class Resolver:
         if rule.name in _OTHER_ASSERTIONS:
             return self._by_rule(description, rule, parsed.value)
         try:
+            rule.check_assertion(parsed.value)
             key = attribute.normalise(parsed.value)
         except InvalidValue:
             return UNDEFINED
@@ -545,6 +546,7 @@ class Resolver:
     ) -> Resolved:
         """A test by a rule that is named, on one attribute or on all whose syntax the rule serves."""
         try:
+            rule.check_assertion(value)
             test = rule.matcher(value)
         except InvalidValue:
             return UNDEFINED
@@ -561,7 +563,7 @@ class Resolver:
 def rule_serves(rule: MatchingRule, attribute: AttributeType) -> bool:
     """Whether `rule` can be asked of values of `attribute` (RFC 4512 §4.1.4: its matchingRuleUse)."""
     own = (attribute.equality, attribute.ordering, attribute.substring)
-    return rule in own or rule.syntax == attribute.syntax.oid
+    return rule in own or rule.serves_syntax(attribute.syntax.oid)
 
 
 def _joined(parts: list[Resolved]) -> Resolved:

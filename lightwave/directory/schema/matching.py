@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, Protocol, final
 
-from .errors import InvalidValue
+from lightwave.directory.schema.errors import InvalidValue
 
 DIRECTORY_STRING: Final = "1.3.6.1.4.1.1466.115.121.1.15"
 # Attribute syntaxes that a rule over Directory Strings serves too (RFC 4517 §4.2.4, §4.2.11): Country String,
