@@ -30,7 +30,11 @@ _OPERATIONAL = {
 }
 """Operational attributes whose values each server chooses; the others have to agree."""
 
-_NAME_VALUED = {"member", "seealso", "manager", "owner", "secretary", "roleoccupant", "aliasedobjectname"}
+NAME_VALUED = {"member", "seealso", "manager", "owner", "secretary", "roleoccupant", "aliasedobjectname"}
+
+
+# Ours keeps the spelling of a DN as it was given; slapd replaces a type's number by its name.
+_TYPE_NAMES = {"2.5.4.3": "cn"}
 
 
 def same_name(name: str | bytes) -> str:
@@ -42,7 +46,10 @@ def same_name(name: str | bytes) -> str:
         return text.lower()
     rdns = []
     for rdn in parsed:
-        avas = [(type_.lower(), re.sub(r"\s+", " ", value.strip()).lower()) for type_, value, _ in rdn]
+        avas = [
+            (_TYPE_NAMES.get(type_, type_.lower()), re.sub(r"\s+", " ", value.strip()).lower())
+            for type_, value, _ in rdn
+        ]
         rdns.append("+".join(f"{type_}={value}" for type_, value in sorted(avas)))
     return ",".join(rdns)
 
@@ -66,7 +73,7 @@ def _with_superiors(classes: list[bytes]) -> tuple[bytes, ...]:
 
 
 def _same_value(attribute: str, value: bytes) -> bytes:
-    if attribute.partition(";")[0] in _NAME_VALUED:
+    if attribute.partition(";")[0] in NAME_VALUED:
         return same_name(value).encode()
     return value
 
@@ -108,6 +115,15 @@ class Comparable:
                 if mine.get(attribute) != theirs.get(attribute):
                     found.append(f"{name} {attribute}: {mine.get(attribute)} / {theirs.get(attribute)}")
         return found
+
+
+def without_links(tree: Comparable) -> Comparable:
+    """A tree without attributes whose values are names of entries."""
+    entries = {
+        name: {a: values for a, values in attributes.items() if a.partition(";")[0] not in NAME_VALUED}
+        for name, attributes in tree.entries.items()
+    }
+    return Comparable(tree.code, tree.matched, entries)
 
 
 def comparable(answer: wire.Answer) -> Comparable:

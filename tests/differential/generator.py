@@ -27,6 +27,8 @@ class Request:
     attributes: tuple[str, ...] = ()
     """Attribute descriptions that it names, as written."""
     controls: tuple[bytes, ...] = ()
+    parts: int = 1
+    """How many changes and values it has: each may be wrong in a way of its own."""
 
 
 Entry = tuple[str, list[tuple[str, list[bytes]]]]
@@ -159,7 +161,9 @@ class Generator:
         changes = [self._change() for _ in range(self._pick([1, 1, 1, 2, 3]))]
         words = {wire.ADD: "add", wire.DELETE: "delete", wire.REPLACE: "replace", wire.INCREMENT: "increment"}
         text = f"modify {name}\n" + "".join(f"  {words.get(k, k)} {a}: {v}\n" for k, a, v in changes)
-        return Request("modify", text, wire.modify(name, changes), name, tuple(a for _, a, _ in changes))
+        attributes = tuple(attribute for _, attribute, _ in changes)
+        parts = sum(max(1, len(values)) for _, _, values in changes)
+        return Request("modify", text, wire.modify(name, changes), name, attributes, parts=parts)
 
     def _change(self) -> tuple[int, str, list[bytes]]:
         kind = self._pick(

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from differential import pools
-from differential.comparing import CLOSED, Comparable, comparable
-from differential.differences import Difference, explain
+from differential.comparing import CLOSED, Comparable, comparable, without_links
+from differential.differences import LINKS_FOLLOW, Difference, explain
 from differential.generator import Request, base_tree
 from reference import wire
 
@@ -87,9 +87,15 @@ def run(reference: Peer, subject: Peer, requests: Iterable[Request], report: Rep
                 report.unexplained.append(_describe(request, theirs, ours, found))
         if request.kind in ("search", "compare") or 0 not in (theirs.code, ours.code):
             continue
-        trees = subject.tree().differences(reference.tree())
+        mine, other = subject.tree(), reference.tree()
+        trees = mine.differences(other)
         if trees:
-            if not found:
+            followed = request.kind in ("delete", "modifyDN") and not without_links(mine).differences(
+                without_links(other)
+            )
+            if followed:
+                report.note(LINKS_FOLLOW)
+            elif not found:
                 report.unexplained.append(f"the trees differ after\n{request.text}  " + "\n  ".join(trees))
             reference.reset()
             subject.reset()
