@@ -42,6 +42,7 @@ from lightwave.identity.password_attributes import PasswordPrepare
 from lightwave.identity.trust import ClientTrust
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration
 from lightwave.server.hashing_settings import read_hashing_cost
+from lightwave.server.reactor import install_reactor
 from lightwave.server.threads import ComputationThreads
 
 log = logging.getLogger("lightwave.server")
@@ -255,11 +256,9 @@ def _after(reactor: Any, seconds: float) -> defer.Deferred[None]:
 
 def serve(configuration: NodeConfiguration, ready: Callable[[], None]) -> None:
     """Run the node in the foreground until SIGTERM or SIGINT. Returns after it has drained."""
-    from twisted.internet import reactor
-
+    reactor = install_reactor()
     node = Node(configuration, reactor)
     node.start()
-    untyped: Any = reactor
-    untyped.addSystemEventTrigger("before", "shutdown", node.stop)
-    untyped.callWhenRunning(ready)
-    untyped.run()
+    reactor.addSystemEventTrigger("before", "shutdown", node.stop)
+    reactor.callWhenRunning(ready)
+    reactor.run()

@@ -14,6 +14,7 @@ from lightwave.directory.access.token import AuthenticatedBy, Token
 from lightwave.directory.ldap.controls import Control
 from lightwave.directory.ldap.messages import AddRequest, DeleteRequest, ModifyRequest
 from lightwave.directory.operations import add, delete, modify
+from lightwave.directory.operations.bulk_export import Export
 from lightwave.directory.operations.bulk_import import BulkImport, ImportOptions
 from lightwave.directory.operations.context import MANAGE_DSA_IT, Context, Limits
 from lightwave.directory.operations.plugins import default_plugins
@@ -83,6 +84,11 @@ def bulk_import(
         monotonic=time.monotonic,
         options=options,
     )
+
+
+def export_of(store: Store, schemas: SchemaSource, *, operational: bool) -> Export:
+    """An export of the node's store."""
+    return Export(store, schemas, operational=operational, now=time.time, monotonic=time.monotonic)
 
 
 def write_now(
