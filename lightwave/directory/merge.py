@@ -45,7 +45,7 @@ class Place(NamedTuple):
 
 
 class ValueState(NamedTuple):
-    """One value: present or removed since `stamp`."""
+    """One value: present since `stamp`, or removed then (and its bytes forgotten: `value` is empty)."""
 
     stamp: Stamp
     present: bool

@@ -32,7 +32,8 @@ from lightwave.directory.merge import (
     resolve,
     settle,
 )
-from lightwave.directory.stamps import Stamp
+from lightwave.directory.stamps import EntryStamps, Stamp
+from lightwave.directory.store.stamps import decode_stamps, encode_stamps, global_stamps, local_stamps
 
 ROOT, LOST = b"r" * 16, b"l" * 16
 LINK, UNIQUE, SINGLE, PLAIN = "member", "mail", "title", "cn"
@@ -148,7 +149,7 @@ def touch_value(present: bool) -> Callable[[Replica, EntryState, int], EntryStat
         key = (PLAIN, UNIQUE, SINGLE)[choice % 3]
         value = b"%d" % (choice % 5)
         attribute = entry.attributes.get(key, AttributeState(entry.created, {}))
-        values = {**attribute.values, value: ValueState(stamp, present, value)}
+        values = {**attribute.values, value: ValueState(stamp, present, value if present else b"")}
         return replace(entry, attributes={**entry.attributes, key: AttributeState(attribute.stamp, values)})
 
     return change
@@ -158,7 +159,8 @@ def link(replica: Replica, entry: EntryState, choice: int) -> EntryState:
     targets = sorted(replica.tree().nodes)
     target, stamp = targets[choice % len(targets)], replica.stamp()
     attribute = entry.attributes.get(LINK, AttributeState(entry.created, {}))
-    values = {**attribute.values, target: ValueState(stamp, choice % 4 != 0, target)}
+    present = choice % 4 != 0
+    values = {**attribute.values, target: ValueState(stamp, present, target if present else b"")}
     return replace(entry, attributes={**entry.attributes, LINK: AttributeState(attribute.stamp, values)})
 
 
@@ -316,6 +318,98 @@ def test_forgetting_what_all_have_seen_is_safe(
         check_tree(trees[-1])
     assert all(tree.nodes == trees[0].nodes for tree in trees)
     assert network.replicas[0].state == network.replicas[1].state == network.replicas[2].state
+
+
+def as_stored(entry: EntryState) -> tuple[EntryStamps, dict[str, dict[bytes, bytes]], dict[bytes, bytes]]:
+    """What the store keeps of an entry's state: stamps where they differ, values that are there, secrets."""
+    stamps = EntryStamps(
+        entry.created,
+        entry.place.stamp,
+        None if entry.deleted == NEVER else entry.deleted,
+        None if entry.revived == NEVER else entry.revived,
+        entry.place.former_parent,
+    )
+    parts = {"secret:" + kind.decode(): secret.stamp for kind, secret in entry.secrets.items()}
+    parts |= {key: attribute.stamp for key, attribute in entry.attributes.items()}
+    if entry.expiry.stamp != NEVER:
+        parts["expiry"] = entry.expiry.stamp
+    stamps.attributes = {key: stamp for key, stamp in parts.items() if stamp != entry.created}
+    for key, attribute in entry.attributes.items():
+        own = {
+            identity: (value.stamp, value.present)
+            for identity, value in attribute.values.items()
+            if value.stamp != attribute.stamp
+        }
+        if own:
+            stamps.values[key] = own
+    values = {
+        key: {identity: value.value for identity, value in attribute.values.items() if value.present}
+        for key, attribute in entry.attributes.items()
+    }
+    secrets = {kind: secret.sealed for kind, secret in entry.secrets.items() if secret.sealed is not None}
+    return stamps, {key: there for key, there in values.items() if there}, secrets
+
+
+def from_stored(
+    entry: EntryState,
+    stamps: EntryStamps,
+    values: dict[str, dict[bytes, bytes]],
+    secrets: dict[bytes, bytes],
+) -> EntryState:
+    """The state again; of `entry` only what stands in the record as such is used: place, GUID, time of expiry."""
+    attributes = {}
+    own_keys = {key for key in stamps.attributes if key != "expiry" and not key.startswith("secret:")}
+    for key in own_keys | set(stamps.values) | set(values):
+        states = {
+            identity: ValueState(stamps.value_stamp(key, identity), True, value)
+            for identity, value in values.get(key, {}).items()
+        }
+        for identity, (stamp, present) in stamps.values.get(key, {}).items():
+            if not present:
+                states[identity] = ValueState(stamp, False, b"")
+        attributes[key] = AttributeState(stamps.attribute_stamp(key), states)
+    kinds = {key[7:].encode() for key in stamps.attributes if key.startswith("secret:")} | set(secrets)
+    return EntryState(
+        guid=entry.guid,
+        created=stamps.created,
+        place=entry.place._replace(stamp=stamps.name, former_parent=stamps.former_parent),
+        deleted=stamps.deleted or NEVER,
+        revived=stamps.revived or NEVER,
+        expiry=Expiry(
+            NEVER if entry.expiry.at is None else stamps.attribute_stamp("expiry"), entry.expiry.at
+        ),
+        attributes=attributes,
+        secrets={
+            kind: SecretState(stamps.attribute_stamp("secret:" + kind.decode()), secrets.get(kind))
+            for kind in kinds
+        },
+    )
+
+
+@given(STEPS, EXCHANGES)
+def test_the_stored_stamps_hold_the_whole_state(
+    steps: list[Step], exchanges: list[tuple[int, int, int]]
+) -> None:
+    """Whatever two stores did: state -> what the store keeps -> state is the same state."""
+    network = Network(2)
+    network.run(steps, exchanges)
+    network.settle([0])
+    numbers: dict[bytes, int] = {}
+    keys: list[str] = []
+
+    def number_of(key: str) -> int:
+        if key not in keys:
+            keys.append(key)
+        return keys.index(key)
+
+    for entry in network.replicas[0].state.values():
+        stamps, values, secrets = as_stored(entry)
+        local = local_stamps(stamps, lambda guid: numbers.setdefault(guid, len(numbers)), number_of)
+        kept = decode_stamps(encode_stamps(local))
+        guids = {number: guid for guid, number in numbers.items()}
+        again = global_stamps(kept, guids.__getitem__, keys.__getitem__)
+        assert again == stamps
+        assert from_stored(entry, again, values, secrets) == entry
 
 
 GUIDS = [ROOT, LOST, *(bytes([97 + number]) * 16 for number in range(5))]
