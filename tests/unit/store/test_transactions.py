@@ -477,7 +477,7 @@ def test_an_expiry_is_moved_and_taken_away(store: Store) -> None:
 
 
 def test_too_many_attribute_descriptions_are_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lightwave.directory.store.writing.MAX_ATTRIBUTES", 3)
+    monkeypatch.setattr("lightwave.directory.store.numbering.MAX_ATTRIBUTES", 3)
     with store.write() as transaction:
         while transaction.counters().attribute < 3:
             transaction.number_for_key(f"1.2.3.{transaction.counters().attribute}")

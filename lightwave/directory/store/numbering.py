@@ -1,0 +1,242 @@
+"""What every write advances: counters and clock, the local numbers, generations, and the definitions of indexes.
+
+Counters are read once a transaction and put at its end; a child puts them before it commits and its parent then reads
+them again. So a number that an undone child gave out is given again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import lmdb
+
+from lightwave.directory.store import clock, layout
+from lightwave.directory.store.caches import NamingContext, load_contexts
+from lightwave.directory.store.errors import EntryExists, StoreError, store_error
+from lightwave.directory.store.indexes import IndexDefinition, IndexDefinitions, IndexKind, load_definitions
+from lightwave.directory.store.layout import Counters, pack_id
+from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.stamps import LocalStamp, Stamp
+
+if TYPE_CHECKING:
+    from lightwave.directory.schema.attribute import AttributeDescription
+    from lightwave.directory.schema.normalisation import NormalisedDN
+    from lightwave.directory.store.environment import Store
+
+MAX_ATTRIBUTES = 60_000
+
+
+@dataclass(slots=True)
+class Change:
+    """One operation's stamp and first USN; made by `begin_change`, used by all that the operation writes."""
+
+    stamp: Stamp
+    local: LocalStamp
+    usn: int
+    fresh: bool = True
+
+
+class NumberingTransaction(ReadTransaction):
+    """Reads its own writes; bypasses all caches that hold committed state."""
+
+    __slots__ = ("_counters", "_definitions", "_dirty", "_parent")
+
+    def __init__(
+        self, store: Store, raw: lmdb.Transaction[bytes], parent: NumberingTransaction | None
+    ) -> None:
+        super().__init__(store, raw, -1)
+        self._parent = parent
+        self._counters: Counters | None = None
+        self._dirty = False
+        self._definitions: IndexDefinitions | None = None
+
+    # --- the transaction itself ------------------------------------------------------------------------------------
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.commit()
+        else:
+            self.abort()
+
+    def close(self) -> None:
+        """Abort the transaction."""
+        self.abort()
+
+    def flush(self) -> None:
+        """Put the counters where a child or the commit expects them."""
+        if self._dirty and self._counters is not None:
+            data = layout.encode_counters(self._counters)
+            self.raw.put(layout.META_COUNTERS, data, db=self._databases.meta)
+            self._dirty = False
+
+    def commit(self) -> None:
+        """Commit; raises `StoreFull` or `StoreError`, after which nothing of the transaction happened."""
+        try:
+            self.flush()
+            self.raw.commit()
+        except lmdb.Error as error:
+            self.raw.abort()
+            raise store_error(error, self.store.environment.path()) from error
+        if self._parent is not None:
+            self._parent.forget()
+
+    def abort(self) -> None:
+        """Undo everything of this transaction."""
+        self.raw.abort()
+
+    def forget(self) -> None:
+        """Drop what was remembered of meta: a child has changed it."""
+        self._counters = None
+        self._definitions = None
+        self._dirty = False
+
+    def counters(self) -> Counters:
+        """The counters as this transaction advances them."""
+        if self._counters is None:
+            self._counters = self._load_counters()
+        return self._counters
+
+    def _load_counters(self) -> Counters:
+        data = self.raw.get(layout.META_COUNTERS, db=self._databases.meta)
+        if data is None:
+            raise StoreError("the store has no counters")
+        return layout.decode_counters(data)
+
+    def _advance(self) -> Counters:
+        self._dirty = True
+        return self.counters()
+
+    def counters_to_advance(self) -> Counters:
+        """The counters; what the caller changes in them is put at the commit."""
+        return self._advance()
+
+    def begin_change(self) -> Change:
+        """Begin one operation: the clock goes on inside the transaction, the originating server is this one."""
+        counters = self._advance()
+        counters.clock = clock.advance(counters.clock, self.store.now())
+        counters.usn += 1
+        store = self.store
+        return Change(
+            Stamp(counters.clock, store.server_guid),
+            LocalStamp(counters.clock, store.server_number),
+            counters.usn,
+        )
+
+    def see_clock(self, remote: int) -> None:
+        """Note a clock value of another server; raises `clock.ClockAhead` where it is too far in the future."""
+        counters = self._advance()
+        counters.clock = clock.receive(counters.clock, remote, self.store.now())
+
+    # --- numbers and meta ------------------------------------------------------------------------------------------
+
+    def attribute_number_for(self, description: AttributeDescription) -> int:
+        """The local number of an attribute, given now where it has none; `StoreError` where too many have."""
+        number = self._caches.attribute_numbers.get(description.key)
+        return number if number is not None else self.number_for_key(description.key)
+
+    def number_for_key(self, key: str) -> int:
+        """The same by the attribute's key."""
+        number = self.attribute_number(key)
+        if number is not None:
+            return number
+        counters = self._advance()
+        if counters.attribute >= MAX_ATTRIBUTES:
+            raise StoreError("too many different attribute descriptions")
+        counters.attribute += 1
+        packed, meta = layout.pack_number(counters.attribute), self._databases.meta
+        self.raw.put(layout.attribute_number_name(key), packed, db=meta)
+        self.raw.put(layout.attribute_key_name(counters.attribute), key.encode(), db=meta)
+        return counters.attribute
+
+    def server_number_for(self, guid: bytes) -> int:
+        """The local number of an originating server, given now where it has none."""
+        data = self.raw.get(layout.server_number_name(guid), db=self._databases.meta)
+        if data is not None:
+            return layout.number(data)
+        counters = self._advance()
+        counters.server += 1
+        packed, meta = layout.pack_number(counters.server), self._databases.meta
+        self.raw.put(layout.server_number_name(guid), packed, db=meta)
+        self.raw.put(layout.server_guid_name(counters.server), guid, db=meta)
+        return counters.server
+
+    def put_local_server(self, guid: bytes) -> None:
+        """Make `guid` the originating server of what is written from the next opening on."""
+        number = self.server_number_for(guid)
+        self.raw.put(layout.META_LOCAL_SERVER, layout.pack_number(number), db=self._databases.meta)
+
+    def create_tenant(self, guid: bytes) -> int:
+        """Give a tenant's GUID (16 bytes) its local number. Its data key is the keyring's matter (`add_tenant`)."""
+        meta = self._databases.meta
+        if self.raw.get(layout.tenant_number_name(guid), db=meta) is not None:
+            raise EntryExists("there is a tenant of this GUID already")
+        counters = self._advance()
+        counters.tenant += 1
+        self.raw.put(layout.tenant_number_name(guid), layout.pack_number(counters.tenant), db=meta)
+        self.raw.put(layout.tenant_guid_name(counters.tenant), guid, db=meta)
+        return counters.tenant
+
+    def put_meta(self, name: bytes, value: bytes | None) -> None:
+        """Put a value of the layers above under a name; None deletes it."""
+        if value is None:
+            self.raw.delete(b"other\0" + name, db=self._databases.meta)
+        else:
+            self.raw.put(b"other\0" + name, value, db=self._databases.meta)
+
+    def bump_generation(self, tenant: int, name: str) -> None:
+        """What is derived under this generation is no longer valid; tenant 0 for what is global."""
+        counters = self._advance()
+        counters.generations += 1
+        key = layout.generation_name(tenant, name)
+        self.raw.put(key, pack_id(counters.generations), db=self._databases.meta)
+
+    def intern_descriptor(self, tenant: int, data: bytes) -> int:
+        """The number of a descriptor of these bytes, given now where it has none; 0 for empty bytes."""
+        if not data:
+            return 0
+        digest = layout.descriptor_digest_key(tenant, data)
+        known = self.raw.get(digest, db=self._databases.descriptors)
+        if known is not None:
+            return layout.number(known)
+        counters = self._advance()
+        counters.descriptor += 1
+        key = layout.descriptor_key(tenant, counters.descriptor)
+        self.raw.put(digest, layout.pack_number(counters.descriptor), db=self._databases.descriptors)
+        self.raw.put(key, data, db=self._databases.descriptors)
+        return counters.descriptor
+
+    # --- index definitions -----------------------------------------------------------------------------------------
+
+    def definitions(self) -> IndexDefinitions:
+        """All index definitions as of this transaction."""
+        if self._definitions is None:
+            caches = self._caches
+            if self.counters().generations == caches.counters.generations:
+                self._definitions = caches.definitions
+            else:
+                self._definitions = load_definitions(self.raw, self._databases)
+        return self._definitions
+
+    def naming_contexts(self) -> Mapping[NormalisedDN, NamingContext]:
+        """All naming contexts of all tenants as of this transaction."""
+        if self.counters().generations == self._caches.counters.generations:
+            return self._caches.contexts
+        return load_contexts(self.raw, self._databases)
+
+    def put_definition(self, definition: IndexDefinition) -> None:
+        """Put an index's definition or its new state."""
+        name = layout.index_state_name(definition.number, definition.kind.value)
+        self.raw.put(name, definition.encode(), db=self._databases.meta)
+        self.bump_generation(0, "indexes")
+        self._definitions = None
+
+    def delete_definition(self, number: int, kind: IndexKind) -> None:
+        """Forget an index whose keys are gone."""
+        self.raw.delete(layout.index_state_name(number, kind.value), db=self._databases.meta)
+        self.bump_generation(0, "indexes")
+        self._definitions = None
