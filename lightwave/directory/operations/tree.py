@@ -128,6 +128,8 @@ class _Builder:
         given: dict[AttributeDescription, tuple[bytes, ...]] = {
             self._describe("objectClass"): tuple(name.encode() for name in classes)
         }
+        if classes[-1] in _CRITICAL_CLASSES:
+            given[self._describe("isCriticalSystemObject")] = (b"TRUE",)
         for name, values in (*attributes.items(), *(settings or {}).items()):
             if values:
                 given[self._describe(name)] = (values,) if isinstance(values, bytes) else tuple(values)
