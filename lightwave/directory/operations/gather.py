@@ -11,7 +11,7 @@ from typing import NamedTuple
 from lightwave.directory.access.attribute_set import ALL, AttributeSet
 from lightwave.directory.access.decision import Decision, decide, relation_of
 from lightwave.directory.access.descriptor import effective_descriptor
-from lightwave.directory.access.rights import Right
+from lightwave.directory.access.rights import READ, Right
 from lightwave.directory.ldap.dn import DNSyntaxError
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Context
@@ -112,7 +112,7 @@ def check_right(
         token, effective_descriptor(txn, tenant, entry_id, record), relation_of(token, tenant, entry_id)
     )
     if decision.rights & wanted != wanted:
-        raise denied(context)
+        raise denied(context, is_write=wanted & READ != wanted)
     return decision
 
 
@@ -125,11 +125,11 @@ def check_attribute_right(
         raise denied(context)
 
 
-def denied(context: Context, message: str = "") -> DirectoryError:
-    """The refusal for want of a right: anonymous clients are told to authenticate first."""
-    if context.token.is_anonymous:
+def denied(context: Context, *, is_write: bool = True) -> DirectoryError:
+    """The refusal for want of a right: anonymous clients that would write are told to authenticate first."""
+    if is_write and context.token.is_anonymous:
         return DirectoryError(ResultCode.STRONGER_AUTH_REQUIRED, "modifications require authentication")
-    return DirectoryError(ResultCode.INSUFFICIENT_ACCESS_RIGHTS, message)
+    return DirectoryError(ResultCode.INSUFFICIENT_ACCESS_RIGHTS, "")
 
 
 def describe(schema: Schema, text: str) -> AttributeDescription:
