@@ -52,7 +52,8 @@ class NamingContext(NamedTuple):
 class BoundedCache(Generic[K, V]):
     """A mapping of at most twice `size` keys: when the young half is full it becomes the old one.
 
-    Cheaper than an ordered LRU and as good here; a key found in the old half moves to the young one.
+    Cheaper than an ordered LRU and good enough here. Looking up changes nothing, so that it needs no lock: a value
+    that moved from half to half on a look-up could come back after another thread has dropped it.
     """
 
     __slots__ = ("_old", "_size", "_young")
@@ -65,11 +66,7 @@ class BoundedCache(Generic[K, V]):
     def get(self, key: K) -> V | None:
         """The value, None where there is none."""
         value = self._young.get(key)
-        if value is None and self._old:
-            value = self._old.get(key)
-            if value is not None:
-                self.put(key, value)
-        return value
+        return value if value is not None or not self._old else self._old.get(key)
 
     def put(self, key: K, value: V) -> None:
         """Keep a value."""

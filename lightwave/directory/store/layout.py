@@ -189,8 +189,11 @@ _INDEX_STATE = b"index\0"
 
 
 def attribute_number_name(key: str) -> bytes:
-    """meta: an attribute's key -> its number 4. Long keys (many options) are refused by LMDB, not cut."""
-    return b"attribute\0" + key.encode()
+    """meta: an attribute's key -> its number 4. A long key (many options) is digested."""
+    text = key.encode()
+    if len(text) > _LONGEST_NAME:
+        text = b"#" + hashlib.sha256(text).digest()
+    return b"attribute\0" + text
 
 
 def attribute_key_name(number: int) -> bytes:

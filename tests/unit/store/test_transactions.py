@@ -485,6 +485,17 @@ def test_too_many_attribute_descriptions_are_refused(store: Store, monkeypatch: 
             transaction.number_for_key("1.2.4")
 
 
+def test_long_attribute_descriptions_are_told_apart(store: Store) -> None:
+    keys = ["2.5.4.3;x-" + "o" * 900 + tail for tail in ("", "a", "b")]
+    with store.write() as transaction:
+        numbers = [transaction.number_for_key(key) for key in keys]
+        assert len(set(numbers)) == 3
+    with store.read() as reader:
+        assert [reader.attribute_number(key) for key in keys] == numbers
+        assert [reader.attribute_key(number) for number in numbers] == keys
+        assert reader.attribute_number(keys[0] + "c") is None
+
+
 def test_the_tenant_of_a_guid_is_made_once(store: Store) -> None:
     with pytest.raises(EntryExists), store.write() as transaction:
         transaction.create_tenant(TENANT_GUID)
