@@ -9,16 +9,20 @@ from __future__ import annotations
 import time
 import uuid
 from concurrent.futures import Executor
+from dataclasses import dataclass
 
 from lightwave.directory.access.token import AuthenticatedBy, Token
 from lightwave.directory.ldap.controls import Control
-from lightwave.directory.ldap.messages import AddRequest, DeleteRequest, ModifyRequest
+from lightwave.directory.ldap.filters import parse_filter
+from lightwave.directory.ldap.messages import AddRequest, DeleteRequest, ModifyRequest, SearchRequest
 from lightwave.directory.operations import add, delete, modify
 from lightwave.directory.operations.bulk_export import Export
 from lightwave.directory.operations.bulk_import import BulkImport, ImportOptions
 from lightwave.directory.operations.context import MANAGE_DSA_IT, Context, Limits
+from lightwave.directory.operations.planner import Plan
 from lightwave.directory.operations.plugins import default_plugins
 from lightwave.directory.operations.schema_source import SchemaSource
+from lightwave.directory.operations.search import Search, Searches
 from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.store.environment import Store
 from lightwave.directory.store.reading import ReadTransaction
@@ -28,6 +32,8 @@ from lightwave.server.configuration import ConfigurationError, NodeConfiguration
 from lightwave.server.hashing_settings import read_hashing_cost
 from lightwave.server.node import node_dn
 
+TURN = 0.05
+"""seconds that one read transaction lasts"""
 UNBOUNDED = Limits(
     size=1 << 62,
     time=float(1 << 40),
@@ -89,6 +95,32 @@ def bulk_import(
 def export_of(store: Store, schemas: SchemaSource, *, operational: bool) -> Export:
     """An export of the node's store."""
     return Export(store, schemas, operational=operational, now=time.time, monotonic=time.monotonic)
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What a search did. plan: None for the base scope, which reads one entry. seconds: planning included."""
+
+    plan: Plan | None
+    examined: int
+    found: int
+    seconds: float
+
+
+def explain_search(store: Store, schemas: SchemaSource, base: bytes, scope: int, text: str) -> Explained:
+    """Plan and run a search as the administrator, without limits; `text` is a filter (RFC 4515).
+
+    Raises DirectoryError for a base that is not there, FilterSyntaxError for what is no filter.
+    """
+    request = SearchRequest(base, scope, 0, 0, 0, True, parse_filter(text), ("1.1",))
+    began = time.monotonic()
+    with store.read() as txn:
+        context = administrator_context(txn)
+        search = Search(Searches(store, time.monotonic), txn, schemas.current(txn), context, 1, request)
+    while not search.finished:
+        with store.read() as txn:
+            search.advance(txn, [], entries=1 << 62, octets=1 << 62, until=time.monotonic() + TURN)
+    return Explained(search.plan, search.examined, search.returned, time.monotonic() - began)
 
 
 def write_now(
