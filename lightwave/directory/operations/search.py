@@ -73,7 +73,6 @@ class Searches:
             found = self._selections[key] = Selection(table, requested, types_only)
         return found
 
-
     def descriptor(self, txn: ReadTransaction, tenant: int, entry_id: int) -> EffectiveDescriptor:
         """The effective descriptor of an entry; remembered for bases of searches."""
         key = (tenant, entry_id)
@@ -181,6 +180,11 @@ class Search:
             self._source: Source = Listed([self._base])
         else:
             self._plan(txn)
+
+    @property
+    def examined(self) -> int:
+        """How many candidates were looked at so far."""
+        return self._examined
 
     def _find_base(self, txn: ReadTransaction) -> tuple[int, int]:
         request = self.request
