@@ -1,7 +1,7 @@
 """Whether an account may act: enabled, not locked, not expired, credentials newer than its cut-off.
 
-Every path that grants anything asks this. Within an unchanged snapshot the verdict of a token is
-remembered, so asking at each operation costs a dictionary look-up.
+Every path that grants anything asks this. While the entry is unchanged the verdict of a token is
+remembered, so asking at each operation costs reading one record.
 
 The attributes asked are Active Directory's (MS-ADTS §2.2.16, MS-ADA1 §2.4) and those by which other
 directories lock accounts; one that the schema doesn't define, or the entry doesn't have, says nothing.
@@ -159,6 +159,7 @@ class TokenLiveness:
     def __init__(self, schema_of: Callable[[ReadTransaction], Schema]) -> None:
         self._schema_of = schema_of
         self._verdicts: WeakKeyDictionary[Token, tuple[int, float]] = WeakKeyDictionary()
+        """token -> (the entry's usnChanged, until when): a change of the entry or of its credentials has its own USN"""
 
     def check_live(self, txn: ReadTransaction, context: Context) -> None:
         """Raises DirectoryError (invalidCredentials) when the requester may no longer act."""
@@ -180,11 +181,14 @@ class TokenLiveness:
         """
         if token.entry_id is None:
             return math.inf
-        snapshot = txn.id
+        try:
+            changed = txn.record(token.tenant, token.entry_id).usn_changed
+        except NoSuchEntry:
+            raise NotLive("the entry is gone") from None
         verdict = self._verdicts.get(token)
-        if verdict is not None and verdict[0] == snapshot and now < verdict[1]:
+        if verdict is not None and verdict[0] == changed and now < verdict[1]:
             return verdict[1]
         until = check_live(txn, self._schema_of(txn), token.tenant, token.entry_id, now, token)
-        if snapshot >= 0:  # the state of a write transaction is nobody else's
-            self._verdicts[token] = (snapshot, until)
+        if txn.id >= 0:  # the state of a write transaction is nobody else's
+            self._verdicts[token] = (changed, until)
         return until
