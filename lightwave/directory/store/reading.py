@@ -9,23 +9,19 @@ resumes behind an id in a later transaction.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import lmdb
 
 from lightwave.directory.schema.normalisation import join_dn
 from lightwave.directory.store import layout
 from lightwave.directory.store.caches import (
-    Caches,
-    DerivedCache,
     NamingContext,
     Place,
     load_contexts,
-    load_generations,
 )
-from lightwave.directory.store.errors import KeyringError, NoSuchEntry, StoreError
+from lightwave.directory.store.errors import KeyringError, NoSuchEntry
 from lightwave.directory.store.indexes import IndexDefinitions, IndexKind, IndexState, load_definitions
 from lightwave.directory.store.layout import (
     child_entry_id,
@@ -38,15 +34,11 @@ from lightwave.directory.store.layout import (
 )
 from lightwave.directory.store.record import CONTEXT, Record, decode_record
 from lightwave.directory.store.sealing import unseal
+from lightwave.directory.store.snapshot import Snapshot
 from lightwave.directory.store.stamps import EntryStamps, LocalStamps, Stamp, decode_stamps, global_stamps
 
 if TYPE_CHECKING:
     from lightwave.directory.schema.normalisation import NormalisedDN, NormalisedRDN
-    from lightwave.directory.store.databases import Databases
-    from lightwave.directory.store.environment import Store
-
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
 
 
 class ChangedEntry(NamedTuple):
@@ -58,30 +50,10 @@ class ChangedEntry(NamedTuple):
     removed: bool
 
 
-class ReadTransaction:
+class ReadTransaction(Snapshot):
     """One snapshot. A context manager; made by `Store.read`."""
 
-    __slots__ = ("_caches", "_databases", "id", "raw", "store")
-
-    def __init__(self, store: Store, raw: lmdb.Transaction[bytes], snapshot: int) -> None:
-        self.store = store
-        self.raw = raw
-        self.id = snapshot
-        """The snapshot's LMDB transaction id; -1 in a write transaction, whose state no cache may hold."""
-        self._databases: Databases = store.databases
-        self._caches: Caches = store.caches
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.raw.abort()
-
-    def close(self) -> None:
-        """End the transaction."""
-        self.raw.abort()
+    __slots__ = ()
 
     # --- names -----------------------------------------------------------------------------------------------------
 
@@ -381,69 +353,7 @@ class ReadTransaction:
                     return
                 yield key[len(prefix) :], int.from_bytes(value, "big")
 
-    # --- numbers, stamps, changes, meta -------------------------------------------------------------------------------
-
-    def attribute_number(self, key: str) -> int | None:
-        """The local number of an attribute's key, None where no entry ever had it."""
-        number = self._caches.attribute_numbers.get(key)
-        if number is None:
-            data = self.raw.get(layout.attribute_number_name(key), db=self._databases.meta)
-            return int.from_bytes(data, "big") if data is not None else None
-        return number
-
-    def attribute_key(self, number: int) -> str:
-        """The key ("oid" or "oid;option;…") of a local number; raises `StoreError` where it was never given."""
-        key = self._caches.attribute_keys.get(number)
-        if key is None:
-            data = self.raw.get(layout.attribute_key_name(number), db=self._databases.meta)
-            if data is None:
-                raise StoreError(f"attribute number {number} was never given")
-            return data.decode()
-        return key
-
-    def attribute_keys(self) -> Iterator[tuple[int, str]]:
-        """(number, key) of all attributes that any entry ever had."""
-        for number in range(1, self.counters().attribute + 1):
-            yield number, self.attribute_key(number)
-
-    def server_guid(self, number: int) -> bytes:
-        """The GUID of an originating server by its local number."""
-        data = self.raw.get(layout.server_guid_name(number), db=self._databases.meta)
-        if data is None:
-            raise StoreError(f"server number {number} was never given")
-        return data
-
-    def tenant_guid(self, tenant: int) -> bytes:
-        """The GUID of a tenant by its local number."""
-        data = self.raw.get(layout.tenant_guid_name(tenant), db=self._databases.meta)
-        if data is None:
-            raise StoreError(f"there is no tenant {tenant}")
-        return data
-
-    def tenants(self) -> list[int]:
-        """The numbers of all tenants."""
-        prefix = layout.TENANT_GUID_PREFIX
-        cursor = self.raw.cursor(self._databases.meta)
-        result: list[int] = []
-        if cursor.set_range(prefix):
-            for key in cursor.iternext(keys=True, values=False):
-                if not key.startswith(prefix):
-                    break
-                result.append(layout.number(key[len(prefix) :]))
-        return result
-
-    def counters(self) -> layout.Counters:
-        """The last numbers given out, the last clock value, the count of generations."""
-        if self._caches.applied == self.id:
-            return self._caches.counters
-        data = self.raw.get(layout.META_COUNTERS, db=self._databases.meta)
-        if data is None:
-            raise StoreError("the store has no counters")
-        return layout.decode_counters(data)
-
-    def last_usn(self) -> int:
-        """The last update sequence number."""
-        return self.counters().usn
+    # --- changes, stamps, time, secrets --------------------------------------------------------------------------
 
     def changes_since(self, usn: int, tenant: int | None = None) -> Iterator[ChangedEntry]:
         """Changes later than `usn`, ascending, of one tenant or all. Each entry stands at its latest USN only."""
@@ -477,16 +387,6 @@ class ReadTransaction:
         """An entry's stamps as every server understands them; those of links are in `link_stamps`."""
         return global_stamps(self.local_stamps(tenant, entry_id), self.server_guid, self.attribute_key)
 
-    def generation(self, tenant: int, name: str) -> int:
-        """A generation: it grows with each change that it stands for. Tenant 0 for what is global."""
-        if self._caches.applied == self.id:
-            return self._caches.generations.get((tenant, name), 0)
-        return load_generations(self.raw, self._databases).get((tenant, name), 0)
-
-    def meta(self, name: bytes) -> bytes | None:
-        """A value of `meta` that `WriteTransaction.put_meta` wrote."""
-        return self.raw.get(b"other\0" + name, db=self._databases.meta)
-
     def expired(self, now: float) -> Iterator[tuple[int, int]]:
         """(tenant, entry id) of the entries whose time has come, the earliest first."""
         limit = int(now * 1000)
@@ -496,15 +396,6 @@ class ReadTransaction:
                 return
             if tenant:
                 yield tenant, entry_id
-
-    def descriptor(self, tenant: int, descriptor: int) -> bytes:
-        """The bytes of an interned descriptor; empty for number 0."""
-        if not descriptor:
-            return b""
-        data = self.raw.get(layout.descriptor_key(tenant, descriptor), db=self._databases.descriptors)
-        if data is None:
-            raise StoreError(f"there is no descriptor {descriptor}")
-        return data
 
     def secret(self, tenant: int, entry_id: int, kind: bytes) -> bytes | None:
         """An entry's secret of that kind, unsealed; None where there is none. Raises `KeyringError`."""
@@ -527,18 +418,6 @@ class ReadTransaction:
                     break
                 result.append(key[len(prefix) :])
         return result
-
-    # --- derived values ----------------------------------------------------------------------------------------------
-
-    def cached(self, cache: DerivedCache[K, V], tenant: int, key: K) -> V | None:
-        """A value that an earlier transaction of the same state kept, None where there is none."""
-        if self._caches.applied == self.id:
-            return cache.of_tenant(tenant).get(key)
-        return None
-
-    def cache(self, cache: DerivedCache[K, V], tenant: int, key: K, value: V) -> None:
-        """Keep a value computed from this snapshot, where the snapshot is still the latest applied."""
-        self._caches.keep_derived(self.id, cache, tenant, key, value)
 
 
 def _rdn(record: Record) -> NormalisedRDN:
