@@ -111,7 +111,6 @@ class Directory:
             preparers,
             default_plugins(),
             ImmediateThreads(),
-            lambda: self.time,
         )
         self.limits = Limits()
         self.token = Token(

@@ -89,7 +89,6 @@ def write_pipeline(
         (PasswordPrepare(hashing),),
         default_plugins(),
         threads,
-        time.time,
         new_guid=new_guid,
         liveness=TokenLiveness(schemas.current),
     )

@@ -43,7 +43,6 @@ def run_together(directory: Directory, requests: list[WriteRequest]) -> list[Out
         (),
         default_plugins(),
         ImmediateThreads(),
-        lambda: directory.time,
     )
     outcomes: dict[int, Outcome] = {}
     for number, request in enumerate(requests):

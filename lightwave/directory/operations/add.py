@@ -21,6 +21,7 @@ from lightwave.directory.operations.gather import (
     ALIAS,
     REFERRAL,
     SUBENTRY,
+    check_naming_types,
     check_right,
     check_user_modification,
     classes_of,
@@ -140,6 +141,7 @@ def apply(
             check_entry(schema, parsed.attributes, parsed.rdn)  # slapd judges the entry before its place
         raise
     checked = check_entry(schema, parsed.attributes, parsed.rdn)
+    check_naming_types(schema, parsed.rdn)
     if txn.find_child(tenant, parent, parsed.name[0]) is not None:
         raise DirectoryError(ResultCode.ENTRY_ALREADY_EXISTS, "")
     draft = DraftEntry(

@@ -12,7 +12,7 @@ from lightwave.directory.access.attribute_set import ALL, AttributeSet
 from lightwave.directory.access.decision import Decision, decide, relation_of
 from lightwave.directory.access.descriptor import effective_descriptor
 from lightwave.directory.access.rights import READ, Right
-from lightwave.directory.ldap.dn import DNSyntaxError
+from lightwave.directory.ldap.dn import RDN, DNSyntaxError
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Context
 from lightwave.directory.schema.attribute import AttributeDescription
@@ -151,6 +151,14 @@ def check_user_modification(description: AttributeDescription) -> None:
         raise DirectoryError(
             ResultCode.CONSTRAINT_VIOLATION, f"{description.text}: no user modification allowed"
         )
+
+
+def check_naming_types(schema: Schema, rdn: RDN) -> None:
+    """Refuses attributes that are kept as links in an RDN: their text changes when what they name is renamed."""
+    for ava in rdn:
+        attribute = schema.attribute(ava.type)
+        if attribute is not None and attribute.is_link:
+            raise DirectoryError(ResultCode.NAMING_VIOLATION, f"{attribute.name} can't name an entry")
 
 
 def description_of(txn: ReadTransaction, schema: Schema, number: int) -> AttributeDescription | None:

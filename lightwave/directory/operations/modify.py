@@ -162,7 +162,8 @@ def _secrets(gathered: Gathered) -> dict[str, bool]:
     for change in gathered.secrets:
         oid = change.description.type.oid
         if change.kind is ModifyKind.DELETE:
-            found[oid] = False
+            # One value deleted after another was added (a password change in this order): that one stays.
+            found[oid] = bool(change.values) and found.get(oid, False)
         elif change.values or change.kind is ModifyKind.REPLACE:
             found[oid] = bool(change.values)
     return found

@@ -56,7 +56,6 @@ class WritePipeline:
         preparers: Sequence[Prepare],
         plugins: Sequence[Plugin],
         threads: Threads,
-        now: Callable[[], float],
         liveness: Liveness | None = None,
         *,
         new_guid: Callable[[], bytes] = lambda: uuid.uuid4().bytes,
@@ -67,7 +66,6 @@ class WritePipeline:
         self._preparers = tuple(preparers)
         self._plugins = tuple(plugins)
         self._threads = threads
-        self._now = now
         self._new_guid = new_guid
         self._liveness = liveness
 

@@ -28,6 +28,7 @@ from lightwave.directory.operations.gather import (
     REFERRAL,
     SUBENTRY,
     Place,
+    check_naming_types,
     check_right,
     classes_of,
     find,
@@ -204,6 +205,7 @@ def _rename_values(
         return attribute
 
     check_naming(schema, {}, rdn, complete=True)
+    check_naming_types(schema, rdn)
     if delete_old:
         for ava in parse_rdn(record.rdn):
             description = schema.describe(ava.type)

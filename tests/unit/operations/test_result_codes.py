@@ -202,6 +202,7 @@ REFUSALS: list[tuple[str, WriteRequest, str, str]] = [
     ("rename: not allowed", rename(ANN, "mail=a@b", keep=True), "OBJECT_CLASS_VIOLATION", ""),
     ("rename: required goes", rename(ANN, "uid=ann"), "OBJECT_CLASS_VIOLATION", ""),
     ("rename: operational", rename(ANN, "entryUUID=x"), "INVALID_DN_SYNTAX", ""),
+    ("rename: link", rename(ANN, f"seeAlso={BOB}".replace(",", "\\,")), "NAMING_VIOLATION", ""),
     ("rename: secret", rename(ANN, "userPassword=x"), "NAMING_VIOLATION", ""),
     ("rename: single value", rename(BOB, "employeeNumber=8", keep=True), "CONSTRAINT_VIOLATION", ""),
     ("rename: below itself", rename(TEAM, "ou=Team", f"cn=Eve,{TEAM}"), "UNWILLING_TO_PERFORM", ""),
