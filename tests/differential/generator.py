@@ -68,6 +68,11 @@ def base_tree() -> list[Entry]:
             [("objectClass", [b"groupOfNames"]), ("cn", [b"pioneers"]), ("member", members)],
         )
     )
+    target = f"uid=ada,ou=people,{pools.BASE}".encode()
+    for name, aliased in (("alias", target), ("dangling", f"uid=nobody,{pools.BASE}".encode())):
+        classes = [b"alias", b"extensibleObject"]
+        content = [("objectClass", classes), ("cn", [name.encode()]), ("aliasedObjectName", [aliased])]
+        tree.append((f"cn={name},ou=groups,{pools.BASE}", content))
     return tree
 
 
@@ -209,8 +214,9 @@ class Generator:
         node = self._filter(3, named)
         selection = list(self._pick(pools.SELECTIONS))
         types_only = self._maybe(0.1)
-        text = f"search {base!r}, scope {scope}, for {selection}, types only {types_only}\n  {node}\n"
-        operation = wire.search(base, scope, node, selection, types_only=types_only)
+        deref = self._pick([0, 1, 2, 3]) if self._maybe(0.3) else 0
+        text = f"search {base!r}, scope {scope}, for {selection}, types only {types_only}, deref {deref}\n  {node}\n"
+        operation = wire.search(base, scope, node, selection, types_only=types_only, deref=deref)
         return Request("search", text, operation, base, tuple(named))
 
     def _filter(self, depth: int, named: list[str]) -> tuple[Any, ...]:

@@ -19,6 +19,7 @@ EXISTING = (
     *(f"uid={uid},ou=people,{BASE}" for uid in ("ada", "alan", "grace")),
     f"cn=pioneers,ou=groups,{BASE}",
     f"ou=empty,{BASE}",
+    f"cn=alias,ou=groups,{BASE}",
 )
 
 SEARCH_BASES = (BASE, BASE, BASE, f"ou=people,{BASE}", f"ou=people,{BASE}", f"ou=groups,{BASE}", *PARENTS)

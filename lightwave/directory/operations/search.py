@@ -197,14 +197,11 @@ class Search:
         if not name:
             raise DirectoryError(ResultCode.NO_SUCH_OBJECT, "name a naming context as the base")
         try:
-            found = txn.find(name)
             if request.deref in (FINDING_BASE, ALWAYS):
-                found = resolve_base(txn, self._schema, name, found)
+                found = resolve_base(txn, self._schema, name, None)
+            else:
+                found = txn.find(name)
         except NoSuchEntry as error:
-            if request.deref in (FINDING_BASE, ALWAYS) and error.matched_entry_id:
-                redirected = resolve_base(txn, self._schema, name, None)
-                if redirected is not None:
-                    return redirected
             raise self.no_such_object(txn, error) from None
         if self._scope != BASE and self._readable(txn, *found) is None:
             raise DirectoryError(ResultCode.NO_SUCH_OBJECT, "")

@@ -13,6 +13,9 @@ DIRECTORY_STRING: Final = "1.3.6.1.4.1.1466.115.121.1.15"
 # Attribute syntaxes that a rule over Directory Strings serves too (RFC 4517 §4.2.4, §4.2.11): Country String,
 # Printable String, Telephone Number.
 _ALTERNATIVES: Final = frozenset(f"1.3.6.1.4.1.1466.115.121.1.{n}" for n in (11, 44, 50))
+# Syntaxes of assertions that have at least one character, though their rule prepares an empty one too: the above,
+# and Numeric String (RFC 4517 §3.3.6, §3.3.23, §3.3.29, §3.3.31).
+_NEVER_EMPTY: Final = _ALTERNATIVES | {DIRECTORY_STRING, "1.3.6.1.4.1.1466.115.121.1.36"}
 
 Piece = Literal["initial", "any", "final"]
 
@@ -79,10 +82,10 @@ class MatchingRule:
     def check_assertion(self, value: bytes) -> None:
         """Raise `InvalidValue` for an assertion value that normalises and yet is not of the rule's syntax.
 
-        That is the empty one: a Directory String has at least one character (RFC 4517 §3.3.6).
+        That is the empty one.
         """
-        if not value and self.syntax == DIRECTORY_STRING and self.kind is RuleKind.EQUALITY:
-            raise InvalidValue("an empty value is no Directory String")
+        if not value and self.syntax in _NEVER_EMPTY and self.kind is RuleKind.EQUALITY:
+            raise InvalidValue("an empty value is not of the assertion's syntax")
 
     def serves_syntax(self, syntax: str) -> bool:
         """Whether values of the attribute syntax with this OID can be compared by the rule."""
