@@ -144,6 +144,6 @@ def add(
     change: Change | None = None,
 ) -> int:
     """Insert an entry by a change of its own."""
-    parent_dn = transaction.dn(1, parent)
-    new = entry(name, attributes, links=links, identity=guid(name + b"," + parent_dn))
+    identity = guid(b"%b %d" % (name, transaction.counters().entry_id))
+    new = entry(name, attributes, links=links, identity=identity)
     return transaction.insert_entry(1, parent, new, change or transaction.begin_change())
