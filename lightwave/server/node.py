@@ -6,9 +6,11 @@ Clocks, randomness and the reactor enter here and are passed down as arguments.
 from __future__ import annotations
 
 import fcntl
+import gc
 import importlib.metadata
 import logging
 import os
+import resource
 import sys
 import time
 import uuid
@@ -220,10 +222,12 @@ class Node:
         self._stop_parts()
 
     def _stop_parts(self) -> None:
-        self._committer.close()
-        self._threads.stop()
-        self._store.close()
-        self._lock.release()
+        """Whatever one part says, the others are stopped too: a thread left alone would keep the process."""
+        for stop in (self._committer.close, self._threads.stop, self._store.close, self._lock.release):
+            try:
+                stop()
+            except Exception:
+                log.exception("a part did not stop cleanly")
 
 
 def _pem(certificate: x509.Certificate) -> bytes:
@@ -253,11 +257,30 @@ def _after(reactor: Any, seconds: float) -> defer.Deferred[None]:
     return waiting
 
 
+def raise_file_limit() -> None:
+    """As many open files as the system allows: each connection is one, and the usual soft limit is 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def serve(configuration: NodeConfiguration, ready: Callable[[], None]) -> None:
     """Run the node in the foreground until SIGTERM or SIGINT. Returns after it has drained."""
+    raise_file_limit()
     reactor = install_reactor()
     node = Node(configuration, reactor)
     node.start()
     reactor.addSystemEventTrigger("before", "shutdown", node.stop)
     reactor.callWhenRunning(ready)
+    _settle_memory()
     reactor.run()
+
+
+def _settle_memory() -> None:
+    """What stands now stays: keep the cycle collector from walking it again and again.
+
+    Serving makes many short-lived objects and next to no cycles; collecting every 700 objects, as Python does by
+    default, takes a tenth of the time of a search.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

@@ -8,6 +8,7 @@ password is read only after it is known that the connection may carry one.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from lightwave.directory.access.token import ANONYMOUS, Token
@@ -39,6 +40,7 @@ def serve_bind(
         connection.when_written(lambda: _begin_later(connection, message))
     else:
         _begin(connection, txn, message)
+    connection.update_reading()
 
 
 def _begin_later(connection: LDAPConnection, message: LDAPMessage) -> None:
@@ -166,8 +168,8 @@ def _sasl(
 
 def _succeed(connection: LDAPConnection, message_id: int, token: Token) -> None:
     connection.set_token(token)
-    if not token.is_anonymous:
-        log.info(
+    if not token.is_anonymous and log.isEnabledFor(logging.DEBUG):
+        log.debug(
             "connection %d: %s signed in by %s from %s",
             connection.number,
             token.dn.decode("utf-8", "replace"),
@@ -206,7 +208,7 @@ def _answer(
         encode_bind_result(message_id, code, message=message, server_credentials=server_credentials)
     )
     connection.session.finish(message_id)
-    if not connection.session.is_ended:
+    if connection.session.has_held and not connection.session.is_ended:
         connection.service.call_later(0, connection.process_held)
 
 

@@ -25,7 +25,7 @@ from lightwave.directory.ldap.session import Busy, Event, ServerSession
 from lightwave.directory.operations.context import Context, Limits
 from lightwave.directory.operations.outcome import Outcome, outcome_of
 from lightwave.directory.server import requests
-from lightwave.directory.server.searching import RunningSearches
+from lightwave.directory.server.searching import OCTETS, RunningSearches
 from lightwave.directory.server.service import DirectoryService, log
 from lightwave.directory.server.settings import DEFAULTS, Settings
 from lightwave.identity.refusals import NotLive
@@ -59,15 +59,18 @@ class LDAPConnection(protocol.Protocol):
         self.writes = 0
         self.draining = False
         self.paused = False
+        self.lost = False
         self._local = local
         self._tls = tls
         self._direct = not tls
         self._waiting: deque[Event] = deque()
+        self._reading = True
         self._last_activity = 0.0
         self._idle_timer: Any = None
         self._context: Context | None = None
         self._live_in = -1
         self._live_until = 0.0
+        self._gathered: list[bytes] | None = None
         self._after_writes: list[Any] = []
 
     # --- Twisted's side
@@ -101,10 +104,10 @@ class LDAPConnection(protocol.Protocol):
         self.channel = Channel(is_confidential=self._tls, address=f"{peer.host}:{peer.port}")
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802  Twisted's name
-        self._last_activity = self.service.monotonic()
         self._process(data)
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:  # noqa: N802  Twisted's name
+        self.lost = True
         self.service.connections.discard(self)
         self.searches.clear()
         self._waiting.clear()
@@ -116,17 +119,28 @@ class LDAPConnection(protocol.Protocol):
     def pauseProducing(self) -> None:  # noqa: N802  Twisted's name
         """The client does not read: neither search for it nor take further requests."""
         self.paused = True
-        self.transport.pauseProducing()
+        self.update_reading()
 
     def resumeProducing(self) -> None:  # noqa: N802  Twisted's name
         self.paused = False
-        self.transport.resumeProducing()
+        self._last_activity = self.service.monotonic()
+        self.update_reading()
         self.searches.schedule()
         if self._waiting:
             self.service.call_later(0, self._process_waiting)
 
     def stopProducing(self) -> None:  # noqa: N802  Twisted's name
         """Nothing to do: connectionLost follows."""
+
+    def update_reading(self) -> None:
+        """Read only while what was read before is taken: no more is kept for a client than one chunk."""
+        reading = not (self.paused or self._waiting or self.session.is_holding)
+        if reading is not self._reading and not self.lost:
+            self._reading = reading
+            if reading:
+                self.transport.resumeProducing()
+            else:
+                self.transport.pauseProducing()
 
     # --- requests
     # --------------------------------------------------------------------------------------------------
@@ -146,25 +160,40 @@ class LDAPConnection(protocol.Protocol):
 
     def process_held(self) -> None:
         """Take what came while a bind was in progress."""
-        self._process(b"")
+        if not self.lost:
+            self._process(b"")
+            self.update_reading()
 
     def _process_waiting(self) -> None:
         if self._waiting and not self.paused:
             events = list(self._waiting)
             self._waiting.clear()
             self._serve(events)
+            self.update_reading()
+
+    def _wait(self, events: list[Event]) -> None:
+        """Serve the rest of a chunk later: others have their turn, or the client has answers to take first."""
+        self._waiting.extendleft(reversed(events))
+        self.update_reading()
+        if not self.paused:
+            self.service.call_later(0, self._process_waiting)
 
     def _serve(self, events: list[Event]) -> None:
         service = self.service
         out: list[bytes] = []
-        started = service.monotonic()
+        gathered = counted = 0
+        started = self._last_activity = service.monotonic()
         with service.store.read() as txn:
             schema = service.schemas.current(txn)
             for position, event in enumerate(events):
-                if position & 7 == 7 and service.monotonic() - started > TURN:
-                    self._waiting.extendleft(reversed(events[position:]))
-                    service.call_later(0, self._process_waiting)
-                    break
+                if position:
+                    gathered += sum(map(len, out[counted:]))
+                    counted = len(out)
+                    if gathered > OCTETS or (position & 7 == 7 and service.monotonic() - started > TURN):
+                        self.send(b"".join(out))
+                        out.clear()
+                        self._wait(events[position:])
+                        break
                 if type(event) is Busy:
                     out.append(encode_result(event.message_id, event.tag, ResultCode.BUSY))
                     continue
@@ -175,6 +204,7 @@ class LDAPConnection(protocol.Protocol):
                     self.searches.start(txn, schema, event, out)  # type: ignore[arg-type]
                 else:
                     requests.serve(self, txn, schema, event, out)  # type: ignore[arg-type]
+        self._gathered = None
         if out:
             self.send(b"".join(out))
 
@@ -231,8 +261,16 @@ class LDAPConnection(protocol.Protocol):
     # ---------------------------------------------------------------------------------------------------
 
     def send(self, data: bytes) -> None:
-        """Write to the client: at once when nothing waits, through the transport's queue otherwise."""
+        """Write to the client: at once when nothing waits, through the transport's queue otherwise.
+
+        While the requests of a chunk are served, what they answer is gathered and leaves in one write.
+        """
+        if self._gathered is not None:
+            self._gathered.append(data)
+            return
         transport = self.transport
+        if self.lost:
+            return  # an operation that was under way when the client went
         if self._direct and not (transport.dataBuffer or transport._tempDataBuffer):
             written = transport.writeSomeData(data)
             if isinstance(written, int) and written >= 0:
@@ -270,7 +308,10 @@ class LDAPConnection(protocol.Protocol):
     # ------------------------------------------------------------------------------------------------------
 
     def start_tls(self) -> None:
-        """Hand the connection over to TLS; the answer to StartTLS has been sent."""
+        """Hand the connection over to TLS after what has been answered so far."""
+        if self._gathered:
+            self.transport.write(b"".join(self._gathered))
+            self._gathered.clear()
         self._direct = False
         self._tls = True
         self.transport.unregisterProducer()
@@ -324,10 +365,16 @@ class LDAPConnection(protocol.Protocol):
         self.transport.loseConnection()
 
     def _watch_idleness(self) -> None:
-        """One timer for the life of the connection: it looks when the peer was last heard of."""
+        """One timer for the life of the connection: it looks when the peer last made a request.
+
+        Octets that make no request don't count, else a byte now and then would hold a connection for ever. A
+        client that waits for answers is not idle, unless it does not take them.
+        """
         service = self.service
+        if self.session.outstanding and not self.paused:
+            self._last_activity = service.monotonic()
         left = self.limits.idle - (service.monotonic() - self._last_activity)
-        if left <= 0 and not self.session.outstanding:
+        if left <= 0:
             self._idle_timer = None
             self.session.disconnect(ResultCode.BUSY, "idle for too long")
             self._disconnect()
