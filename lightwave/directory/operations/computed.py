@@ -23,6 +23,7 @@ from lightwave.directory.operations.subschema_entry import (
 )
 from lightwave.directory.schema.attribute import AttributeType
 from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.indexes import IndexState
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import Record
 
@@ -145,6 +146,22 @@ def _copied(subject: _Subject, oid: str) -> list[bytes]:
     return [] if number is None else subject.record.values(number)
 
 
+def _index_state(subject: _Subject) -> list[bytes]:
+    """Of an index definition: complete, or what its indexes still wait for."""
+    txn, schema, record = subject.txn, subject.schema, subject.record
+    class_number, name_number = txn.attribute_number("2.5.4.0"), txn.attribute_number("2.5.4.3")
+    if class_number is None or name_number is None or b"lwIndex" not in record.values(class_number):
+        return []
+    for name in record.values(name_number):
+        attribute = schema.attribute(name.decode("ascii", "replace"))
+        definitions = () if attribute is None else txn.definitions().by_type.get(attribute.oid, ())
+        if definitions:
+            states = {one.state for one in definitions}
+            incomplete = states - {IndexState.COMPLETE}
+            return [min(incomplete).name.lower().encode() if incomplete else b"complete"]
+    return []
+
+
 _BY_NAME: dict[str, Callable[[_Subject], list[bytes]]] = {
     "entryUUID": _entry_uuid,
     "objectGUID": _object_guid,
@@ -160,6 +177,7 @@ _BY_NAME: dict[str, Callable[[_Subject], list[bytes]]] = {
     "entryTtl": _entry_ttl,
     "whenCreated": _when_created,
     "whenChanged": _when_changed,
+    "lwIndexState": _index_state,
 }
 
 

@@ -40,7 +40,10 @@ def state(directory: Directory, attribute: str, kind: IndexKind) -> IndexState |
 def test_an_index_follows_its_entry(people: Directory) -> None:
     assert people.add(TITLE, objectClass="lwIndex", lwIndexKind=["equality", "Presence"]).code is SUCCESS
     assert state(people, "title", IndexKind.EQUALITY) is IndexState.BUILDING
+    assert people.values(TITLE, "lwIndexState") == [b"building"]
     people.build_indexes()
+    assert people.values(TITLE, "lwIndexState") == [b"complete"]
+    assert people.values(ANN, "lwIndexState") == []
     assert state(people, "title", IndexKind.PRESENCE) is IndexState.COMPLETE
     assert (
         people.modify(TITLE, ("delete", "lwIndexKind", "presence"), ("add", "lwIndexKind", "substring")).code
