@@ -208,6 +208,7 @@ def _answer(
         encode_bind_result(message_id, code, message=message, server_credentials=server_credentials)
     )
     connection.session.finish(message_id)
+    connection.update_reading()
     if connection.session.has_held and not connection.session.is_ended:
         connection.service.call_later(0, connection.process_held)
 
