@@ -57,9 +57,8 @@ def main() -> None:
     from lightwave.server.configuration import ConfigurationError
 
     try:
-        main_group(standalone_mode=False)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+        # Outside its standalone mode click returns the code of an Exit instead of raising it.
+        code = main_group(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(2 if isinstance(error, click.UsageError) else 1)
@@ -72,6 +71,7 @@ def main() -> None:
     except DirectoryError as error:
         click.echo(f"Error: {error.message or error.code.label}", err=True)
         sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
+import shutil
 import socket
+import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 
 from lightwave.cli.options import data_option, json_option, print_json
 from lightwave.identity.hashing import MINIMUM, HashingCost
-from lightwave.server.configuration import ConfigurationError, NodeConfiguration, check_port_offset
-from lightwave.server.promote import Promoted, check_domain, promote
+from lightwave.server.configuration import (
+    ConfigurationError,
+    NodeConfiguration,
+    check_local_path,
+    check_port_offset,
+)
+from lightwave.server.node import domain_dn
+from lightwave.server.promote import Promoted, check_domain, check_hostname, promote
 
 COSTS = {"standard": HashingCost(), "minimum": MINIMUM}
 
@@ -81,10 +91,11 @@ def command(
         data=data,
         keyring=(keyring or data.with_name(data.name + ".keyring")).absolute(),
         domain=check_domain(domain),
-        hostname=hostname or socket.gethostname(),
+        hostname=check_hostname(hostname or socket.gethostname()),
         bind=bind or ("0.0.0.0", "::"),  # noqa: S104  a server for others; --bind narrows it
         port_offset=port_offset,
     )
+    check_local_path(configuration)
     password = _read_password(password_file) if password_file is not None else None
     say = (lambda text: None) if as_json else (lambda text: click.echo(f"  {text} …", err=True))
     done = promote(configuration, password, COSTS[hashing_cost], say)
@@ -120,16 +131,14 @@ def _as_json(done: Promoted) -> dict[str, object]:
 
 def _print(done: Promoted) -> None:
     configuration = done.configuration
-    shown = configuration.data
-    with contextlib.suppress(ValueError):
-        shown = shown.relative_to(Path.cwd())
+    shown = _from_here(configuration.data)
     click.echo(f"\nThe node for {configuration.domain} is made.\n")
     click.echo(f"  administrator  {done.administrator_dn}")
     if done.password is not None:
         click.echo(f"  password       {done.password}")
     click.echo(f"  recovery key   {done.recovery_key}")
     click.echo("\nThese are shown once and kept nowhere in clear: write them down now.\n")
-    click.echo(f"To try while it serves (lightwave serve --data {shown}):\n")
+    click.echo(f"To try while it serves ({_program()} serve --data {shlex.quote(str(shown))}):\n")
     for line in _commands(done, shown):
         click.echo(f"  {line}")
     click.echo("")
@@ -138,18 +147,32 @@ def _print(done: Promoted) -> None:
 def _commands(done: Promoted, data: Path) -> list[str]:
     """Commands that work when pasted."""
     configuration = done.configuration
-    base = ",".join(f"dc={label}" for label in configuration.domain.split("."))
+    base = domain_dn(configuration.domain).decode()
     first = configuration.bind[0]
     address = "localhost" if first in ("0.0.0.0", "::") else (f"[{first}]" if ":" in first else first)  # noqa: S104
     plain = f"ldap://{address}:{configuration.ldap_port}"
     secure = f"ldaps://{address}:{configuration.ldaps_port}"
-    local = "ldapi://" + str(configuration.ldapi_path).replace("/", "%2F")
+    local = "ldapi://" + quote(str(configuration.ldapi_path), safe="")
     secret = f"-w '{done.password}'" if done.password is not None else "-W"
-    trusted = f"LDAPTLS_CACERT={data / configuration.ca_path.name}"
+    trusted = f"LDAPTLS_CACERT={shlex.quote(str(data / configuration.ca_path.name))}"
     return [
         f"ldapsearch -x -LLL -H {plain} -s base -b '' +",
         f"ldapwhoami -Q -Y EXTERNAL -H {local}",
         f"{trusted} ldapsearch -x -LLL -H {secure} -D '{done.administrator_dn}' {secret} -b '{base}' dn",
         f"{trusted} ldapwhoami -x -ZZ -H {plain} -D '{done.administrator_dn}' {secret}",
-        f"lightwave status --data {data}",
+        f"{_program()} status --data {shlex.quote(str(data))}",
     ]
+
+
+def _program() -> str:
+    """This program as a shell of the present folder finds it."""
+    if shutil.which("lightwave") is not None:
+        return "lightwave"
+    return shlex.quote(str(_from_here(Path(sys.argv[0]).absolute())))
+
+
+def _from_here(path: Path) -> Path:
+    """The path as seen from the present folder, where it is below it."""
+    with contextlib.suppress(ValueError):
+        return path.relative_to(Path.cwd())
+    return path

@@ -6,6 +6,7 @@ directory (`cn=<hostname>,cn=nodes,cn=config`), where it is access-controlled, a
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 
 FILE_NAME = "lightwave.toml"
 FORMAT = 1
+LONGEST_SOCKET_PATH = 107
+"""bytes: unix(7) has 108 with the terminating zero"""
 
 
 class ConfigurationError(Exception):
@@ -68,6 +71,15 @@ def check_port_offset(offset: int) -> None:
     """Raise ConfigurationError unless every standard port plus `offset` is a port number."""
     if not 0 <= offset <= 65535 - 636:
         raise ConfigurationError(f"--port-offset {offset} is out of range: use 0 to {65535 - 636}")
+
+
+def check_local_path(configuration: NodeConfiguration) -> None:
+    """Raise ConfigurationError when the local socket's path is longer than a socket's address takes."""
+    if len(os.fsencode(configuration.ldapi_path)) > LONGEST_SOCKET_PATH:
+        raise ConfigurationError(
+            f"the path of the data folder is too long: {configuration.ldapi_path} may have at most "
+            f"{LONGEST_SOCKET_PATH} bytes, for a local socket stands there"
+        )
 
 
 def load_configuration(data: Path) -> NodeConfiguration:

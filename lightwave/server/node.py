@@ -42,7 +42,7 @@ from lightwave.identity.hashing import HashingCost
 from lightwave.identity.liveness import TokenLiveness
 from lightwave.identity.password_attributes import PasswordPrepare
 from lightwave.identity.trust import ClientTrust
-from lightwave.server.configuration import ConfigurationError, NodeConfiguration
+from lightwave.server.configuration import ConfigurationError, NodeConfiguration, check_local_path
 from lightwave.server.hashing_settings import read_hashing_cost
 from lightwave.server.reactor import install_reactor
 from lightwave.server.threads import ComputationThreads
@@ -168,6 +168,7 @@ class Node:
         """Listen; raises ConfigurationError when a port is taken."""
         sys.setswitchinterval(SWITCH_INTERVAL)
         configuration = self._configuration
+        check_local_path(configuration)
         self._threads.start()
         try:
             self._ports = listen_tcp(

@@ -62,6 +62,16 @@ def check_domain(domain: str) -> str:
     return domain
 
 
+def check_hostname(hostname: str) -> str:
+    """The name as it was given; raises ConfigurationError for what is no DNS name (RFC 1123 §2.1)."""
+    name = hostname.rstrip(".")
+    if len(name) > 253 or not all(_LABEL.match(label) for label in name.split(".")):
+        raise ConfigurationError(
+            f"{hostname!r} is not a host name such as ldap1.example.com: name one with --hostname"
+        )
+    return name
+
+
 def generate_password() -> str:
     """Random letters and digits with about 119 bits; every class that usual policies ask for is in it."""
     while True:

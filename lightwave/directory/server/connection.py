@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer  # type: ignore[import-untyped]  # it has no stubs
 
 from lightwave.directory.access.token import ANONYMOUS, Token
-from lightwave.directory.ldap.limits import MAX_PDU_SIGNED_IN, SessionLimits
+from lightwave.directory.ldap.limits import SessionLimits
 from lightwave.directory.ldap.requests import SearchRequest
 from lightwave.directory.ldap.responses import encode_result
 from lightwave.directory.ldap.result import ResultCode
@@ -27,7 +27,7 @@ from lightwave.directory.operations.outcome import Outcome, outcome_of
 from lightwave.directory.server import requests
 from lightwave.directory.server.searching import OCTETS, RunningSearches
 from lightwave.directory.server.service import DirectoryService, log
-from lightwave.directory.server.settings import DEFAULTS, Settings
+from lightwave.directory.server.settings import DEFAULTS, MAX_PDU_ANONYMOUS, Settings
 from lightwave.identity.refusals import NotLive
 from lightwave.sasl.channel import Channel
 from lightwave.sasl.mechanism import Acceptor
@@ -35,7 +35,6 @@ from lightwave.sasl.mechanism import Acceptor
 if TYPE_CHECKING:
     from lightwave.directory.store.reading import ReadTransaction
 
-MAX_PDU_ANONYMOUS = 256 * 1024
 TURN = 0.005
 """seconds that the requests of one connection may hold the reactor"""
 
@@ -81,7 +80,7 @@ class LDAPConnection(protocol.Protocol):
         self.number = service.next_serial()
         with service.store.read() as txn:
             self.settings = service.settings.current(txn, service.schemas.current(txn))
-        if len(service.connections) >= self.settings.max_connections:
+        if len(service.connections) >= self.settings.max_connections and not self._local:
             log.warning("connection refused: %d are open", len(service.connections))
             self.transport.abortConnection()
             return
@@ -104,7 +103,8 @@ class LDAPConnection(protocol.Protocol):
         self.channel = Channel(is_confidential=self._tls, address=f"{peer.host}:{peer.port}")
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802  Twisted's name
-        self._process(data)
+        if not self.draining:  # else the connection would end before what it writes is answered
+            self._process(data)
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:  # noqa: N802  Twisted's name
         self.lost = True
@@ -198,7 +198,7 @@ class LDAPConnection(protocol.Protocol):
                     out.append(encode_result(event.message_id, event.tag, ResultCode.BUSY))
                     continue
                 request = event.request  # type: ignore[union-attr]  # Busy went the way above
-                if not self._is_live(txn):
+                if not self.is_live(txn):
                     break
                 if type(request) is SearchRequest:
                     self.searches.start(txn, schema, event, out)  # type: ignore[arg-type]
@@ -208,7 +208,7 @@ class LDAPConnection(protocol.Protocol):
         if out:
             self.send(b"".join(out))
 
-    def _is_live(self, txn: ReadTransaction) -> bool:
+    def is_live(self, txn: ReadTransaction) -> bool:
         """Whether the bearer of the connection's token may still act; if not, the connection ends."""
         token = self.token
         if token.is_anonymous:
@@ -254,7 +254,7 @@ class LDAPConnection(protocol.Protocol):
         self.limits = self.service.limits_of(token, self.settings)
         session = self.session
         session.limits.outstanding = self.limits.outstanding
-        largest = MAX_PDU_ANONYMOUS if token.is_anonymous else min(self.settings.max_pdu, MAX_PDU_SIGNED_IN)
+        largest = MAX_PDU_ANONYMOUS if token.is_anonymous else self.settings.max_pdu
         session.limits.max_pdu = largest
 
     # --- answers
@@ -309,9 +309,10 @@ class LDAPConnection(protocol.Protocol):
 
     def start_tls(self) -> None:
         """Hand the connection over to TLS after what has been answered so far."""
-        if self._gathered:
-            self.transport.write(b"".join(self._gathered))
-            self._gathered.clear()
+        gathered, self._gathered = self._gathered, None
+        if gathered:
+            self.send(b"".join(gathered))
+            gathered.clear()
         self._direct = False
         self._tls = True
         self.transport.unregisterProducer()

@@ -37,6 +37,14 @@ def serve_extended(
     request = message.request
     assert isinstance(request, ExtendedRequest)
     try:
+        _serve(connection, message, request)
+    finally:
+        if request.oid == START_TLS:  # refused, whatever for: the session takes requests again
+            connection.session.tls_refused()
+
+
+def _serve(connection: LDAPConnection, message: LDAPMessage, request: ExtendedRequest) -> None:
+    try:
         served = SERVED.get(request.oid)
         if served is None:
             raise DirectoryError(ResultCode.PROTOCOL_ERROR, "the extended operation is not known")
@@ -73,17 +81,12 @@ def _answer(connection: LDAPConnection, message_id: int, outcome: Outcome, oid: 
 
 def _start_tls(connection: LDAPConnection, message: LDAPMessage, request: ExtendedRequest) -> None:
     """RFC 4511 §4.14. The session has refused it already where it is out of place."""
-    session = connection.session
-    try:
-        check_no_value(request.value)
-        if connection.service.tls is None:
-            raise DirectoryError(ResultCode.UNAVAILABLE, "this server has no certificate")
-    except (BerError, DirectoryError):
-        session.tls_refused()
-        raise
+    check_no_value(request.value)
+    if connection.service.tls is None:
+        raise DirectoryError(ResultCode.UNAVAILABLE, "this server has no certificate")
     _answer(connection, message.message_id, Outcome(ResultCode.SUCCESS), START_TLS)
     connection.start_tls()
-    session.tls_started()
+    connection.session.tls_started()
 
 
 def _who_am_i(connection: LDAPConnection, message: LDAPMessage, request: ExtendedRequest) -> None:

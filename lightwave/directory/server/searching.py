@@ -177,6 +177,8 @@ class RunningSearches:
         search, left = self._running.popleft()
         out: list[bytes] = []
         with self._connection.service.store.read() as txn:
+            if not self._connection.is_live(txn):
+                return  # the account was disabled meanwhile: the connection ends
             self._advance(txn, search, left, out)
         if out:
             self._connection.send(b"".join(out))

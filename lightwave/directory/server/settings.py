@@ -2,12 +2,16 @@
 
 They are entries so that they are access-controlled, audited and replicated like everything else. A change
 holds for the next bind or connection. Defaults stand here; they suit a listener on the open internet.
+
+No value locks the administrator out: numbers are taken as at least one, an own PDU limit as at least that of
+anonymous clients, and the local socket is open whatever `lwMaxConnections` says.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from lightwave.directory.ldap.limits import MAX_PDU_SIGNED_IN
 from lightwave.directory.operations.context import Limits
 from lightwave.directory.schema.normalisation import NormalisedDN
 from lightwave.directory.schema.schema import Schema
@@ -16,6 +20,8 @@ from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import Record
 
 UNLIMITED = 1 << 60
+MAX_PDU_ANONYMOUS = 256 * 1024
+"""bytes of a request of somebody who has not signed in"""
 
 ANONYMOUS_LIMITS = Limits(size=500, time=10.0, look_through=5_000, page_size=500, idle=120.0, outstanding=20)
 SIGNED_IN_LIMITS = Limits(
@@ -38,7 +44,7 @@ class Settings:
     allow_insecure_authentication: bool = False
     signed_in: Limits = SIGNED_IN_LIMITS
     anonymous: Limits = ANONYMOUS_LIMITS
-    max_pdu: int = 16 * 1024 * 1024 - 1
+    max_pdu: int = MAX_PDU_SIGNED_IN
     max_connections: int = 10_000
 
 
@@ -68,7 +74,7 @@ class SettingsSource:
 def _read(txn: ReadTransaction, schema: Schema, record: Record) -> Settings:
     def number(name: str, otherwise: int) -> int:
         values = _values(txn, schema, record, name)
-        return int(values[0]) if values else otherwise
+        return _bounded(values[0]) if values else otherwise
 
     def numbers(limits: Limits, prefix: str) -> Limits:
         return replace(
@@ -85,9 +91,16 @@ def _read(txn: ReadTransaction, schema: Schema, record: Record) -> Settings:
         allow_insecure_authentication=bool(insecure) and insecure[0].upper() == b"TRUE",
         signed_in=numbers(SIGNED_IN_LIMITS, ""),
         anonymous=numbers(ANONYMOUS_LIMITS, "Anonymous"),
-        max_pdu=number("lwMaxPDU", DEFAULTS.max_pdu),
+        max_pdu=min(max(number("lwMaxPDU", DEFAULTS.max_pdu), MAX_PDU_ANONYMOUS), MAX_PDU_SIGNED_IN),
         max_connections=number("lwMaxConnections", DEFAULTS.max_connections),
     )
+
+
+def _bounded(value: bytes) -> int:
+    """A setting's number within what the server can work with; an Integer has no bound (RFC 4517 §3.3.16)."""
+    if value.startswith(b"-"):
+        return 1
+    return UNLIMITED if len(value) > len(str(UNLIMITED)) else min(max(1, int(value)), UNLIMITED)
 
 
 def _values(txn: ReadTransaction, schema: Schema, record: Record, name: str) -> list[bytes]:
