@@ -29,9 +29,9 @@ def example_ldif() -> Path:
     return _once("389/Example.ldif", _fetch_389)
 
 
-def openldap_tests() -> Path:
-    """The folder `tests` of OpenLDAP's source package: `data` has LDIF files and the schema files they need."""
-    return _once("openldap/tests", _fetch_openldap)
+def openldap_source() -> Path:
+    """Of OpenLDAP's source package: `tests/data`, its tests' LDIF files, and `servers/slapd/schema`."""
+    return _once("openldap/source", _fetch_openldap)
 
 
 def _once(name: str, fetch: Callable[[Path], None]) -> Path:
@@ -66,10 +66,10 @@ def _fetch_openldap(work: Path) -> None:
         apt("source", "--download-only", "openldap")
     archive = next(work.glob("openldap_*.orig.tar.*"))
     with tarfile.open(archive) as opened:
-        wanted = [one for one in opened.getmembers() if re.match(r"[^/]+/tests/data/[^/]+\Z", one.name)]
+        kept = re.compile(r"[^/]+/(tests/data|servers/slapd/schema)/[^/]+\Z")
+        wanted = [one for one in opened.getmembers() if one.isfile() and kept.match(one.name)]
         opened.extractall(work / "source", members=wanted, filter="data")
-    tests = next((work / "source").glob("*/tests"))
-    _put(tests, FOLDER / "openldap" / "tests")
+    _put(next((work / "source").iterdir()), FOLDER / "openldap" / "source")
 
 
 def _put(found: Path, place: Path) -> None:
@@ -151,4 +151,4 @@ def _run(arguments: list[str], folder: Path) -> None:
 
 if __name__ == "__main__":
     print(example_ldif())
-    print(openldap_tests())
+    print(openldap_source())

@@ -15,6 +15,7 @@ from lightwave.directory.access.token import AuthenticatedBy, Token
 from lightwave.directory.ldap.controls import Control
 from lightwave.directory.ldap.filters import parse_filter
 from lightwave.directory.ldap.messages import AddRequest, DeleteRequest, ModifyRequest, SearchRequest
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations import add, delete, modify
 from lightwave.directory.operations.bulk_export import Export
 from lightwave.directory.operations.bulk_import import BulkImport, ImportOptions
@@ -116,7 +117,13 @@ def explain_search(store: Store, schemas: SchemaSource, base: bytes, scope: int,
     began = time.monotonic()
     with store.read() as txn:
         context = administrator_context(txn)
-        search = Search(Searches(store, time.monotonic), txn, schemas.current(txn), context, 1, request)
+        try:
+            search = Search(Searches(store, time.monotonic), txn, schemas.current(txn), context, 1, request)
+        except DirectoryError as error:
+            if error.code is not ResultCode.NO_SUCH_OBJECT:
+                raise
+            text = base.decode("utf-8", "replace")
+            raise DirectoryError(error.code, f"there is no entry '{text}'") from None
     while not search.finished:
         with store.read() as txn:
             search.advance(txn, [], entries=1 << 62, octets=1 << 62, until=time.monotonic() + TURN)

@@ -9,7 +9,7 @@ and those that a server works out for itself are left out.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,6 +21,7 @@ from lightwave.directory.operations.drafts import Attributes
 from lightwave.directory.operations.gather import ENTRY_TTL, normalised_name
 from lightwave.directory.schema.attribute import AttributeDescription
 from lightwave.directory.schema.checks import CheckedEntry, check_entry
+from lightwave.directory.schema.classset import class_set
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.schema.normalisation import NormalisedDN
 from lightwave.directory.schema.schema import Schema
@@ -73,6 +74,11 @@ class RecordReader:
         self._descriptions: dict[str, AttributeDescription | None] = {}
         self._apart: set[AttributeDescription] = set()
         self._classes: dict[tuple[bytes, ...], frozenset[str]] = {}
+        self._secret_types = {
+            attribute.oid: description
+            for attribute in schema.attribute_types()
+            if attribute.is_secret and (description := schema.describe(attribute.oid)) is not None
+        }
 
     def read(self, record: ContentRecord) -> Candidate:
         """The entry of a record; raises ImportRefused."""
@@ -115,16 +121,15 @@ class RecordReader:
         guid = None
         for description, values in set_apart.items():
             if description.type.is_secret:
-                secrets[description] = values
+                secrets[description] = tuple(dict.fromkeys(values))  # some files name a password twice
             elif description.type.oid in _GUIDS:
                 guid = guid or _guid(values)
             elif _is_valid(description, values):
                 kept[description] = values
-        checked = check_entry(schema, {**attributes, **secrets} if secrets else attributes, rdn)
-        content = checked.attributes
+        checked = self._check({**attributes, **secrets} if secrets else attributes, rdn)
+        content = {one: values for one, values in checked.attributes.items() if not one.type.is_secret}
         request = None
         if secrets:
-            content = {one: values for one, values in content.items() if one not in secrets}
             request = AddRequest(record.dn, tuple((one.text, values) for one, values in secrets.items()))
         return Candidate(
             record.line,
@@ -140,6 +145,21 @@ class RecordReader:
             kept,
             request,
         )
+
+    def _check(self, attributes: Mapping[AttributeDescription, Sequence[bytes]], rdn: RDN) -> CheckedEntry:
+        """The schema's verdict. An export has no secrets, so an entry that must have one is taken without it."""
+        try:
+            return check_entry(self.schema, attributes, rdn)
+        except DirectoryError as error:
+            present = {description.type.oid for description in attributes}
+            absent = self._secret_types.keys() - present
+            if error.code is not ResultCode.OBJECT_CLASS_VIOLATION or not absent:
+                raise
+            classes = class_set(self.schema, tuple(attributes.get(self.schema.object_class_description, ())))
+            needed = {self._secret_types[oid]: (b"",) for oid in absent if oid in classes.must}
+            if not needed:
+                raise
+            return check_entry(self.schema, {**attributes, **needed}, rdn)
 
     def _class_oids(self, checked: CheckedEntry) -> frozenset[str]:
         values = checked.attributes[self.schema.object_class_description]
