@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from cryptography import x509
 from twisted.internet import defer
+from twisted.python.log import PythonLoggingObserver
 
 from lightwave.directory.operations.indexing import IndexBuilder
 from lightwave.directory.operations.pipeline import WritePipeline
@@ -268,6 +269,8 @@ def serve(configuration: NodeConfiguration, ready: Callable[[], None]) -> None:
     """Run the node in the foreground until SIGTERM or SIGINT. Returns after it has drained."""
     raise_file_limit()
     reactor = install_reactor()
+    observer: Any = PythonLoggingObserver("lightwave.twisted")  # what Twisted catches belongs in our log
+    observer.start()
     node = Node(configuration, reactor)
     node.start()
     reactor.addSystemEventTrigger("before", "shutdown", node.stop)

@@ -134,6 +134,11 @@ class ServerSession:
         return self._state is _State.BINDING
 
     @property
+    def has_held(self) -> bool:
+        """Something has been received and not yet been decoded."""
+        return bool(self._buffer)
+
+    @property
     def is_ended(self) -> bool:
         """By unbind or a fatal error; nothing is received any more."""
         return self._state is _State.ENDED

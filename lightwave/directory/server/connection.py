@@ -69,7 +69,6 @@ class LDAPConnection(protocol.Protocol):
         self._context: Context | None = None
         self._live_in = -1
         self._live_until = 0.0
-        self._gathered: list[bytes] | None = None
         self._after_writes: list[Any] = []
 
     # --- Twisted's side
@@ -204,7 +203,6 @@ class LDAPConnection(protocol.Protocol):
                     self.searches.start(txn, schema, event, out)  # type: ignore[arg-type]
                 else:
                     requests.serve(self, txn, schema, event, out)  # type: ignore[arg-type]
-        self._gathered = None
         if out:
             self.send(b"".join(out))
 
@@ -261,13 +259,7 @@ class LDAPConnection(protocol.Protocol):
     # ---------------------------------------------------------------------------------------------------
 
     def send(self, data: bytes) -> None:
-        """Write to the client: at once when nothing waits, through the transport's queue otherwise.
-
-        While the requests of a chunk are served, what they answer is gathered and leaves in one write.
-        """
-        if self._gathered is not None:
-            self._gathered.append(data)
-            return
+        """Write to the client: at once when nothing waits, through the transport's queue otherwise."""
         transport = self.transport
         if self.lost:
             return  # an operation that was under way when the client went
@@ -308,11 +300,7 @@ class LDAPConnection(protocol.Protocol):
     # ------------------------------------------------------------------------------------------------------
 
     def start_tls(self) -> None:
-        """Hand the connection over to TLS after what has been answered so far."""
-        gathered, self._gathered = self._gathered, None
-        if gathered:
-            self.send(b"".join(gathered))
-            gathered.clear()
+        """Hand the connection over to TLS; the answer to StartTLS has been sent."""
         self._direct = False
         self._tls = True
         self.transport.unregisterProducer()
