@@ -269,8 +269,8 @@ def serve(configuration: NodeConfiguration, ready: Callable[[], None]) -> None:
     """Run the node in the foreground until SIGTERM or SIGINT. Returns after it has drained."""
     raise_file_limit()
     reactor = install_reactor()
-    observer: Any = PythonLoggingObserver("lightwave.twisted")  # what Twisted catches belongs in our log
-    observer.start()
+    observer: Any = PythonLoggingObserver
+    observer("lightwave.twisted").start()  # what Twisted catches belongs in our log
     node = Node(configuration, reactor)
     node.start()
     reactor.addSystemEventTrigger("before", "shutdown", node.stop)

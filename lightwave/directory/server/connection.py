@@ -202,6 +202,9 @@ class LDAPConnection(protocol.Protocol):
                 if type(request) is SearchRequest:
                     self.searches.start(txn, schema, event, out)  # type: ignore[arg-type]
                 else:
+                    if out:  # a bind or StartTLS answers by itself, and after what came before
+                        self.send(b"".join(out))
+                        out.clear()
                     requests.serve(self, txn, schema, event, out)  # type: ignore[arg-type]
         if out:
             self.send(b"".join(out))
