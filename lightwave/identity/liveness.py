@@ -66,6 +66,23 @@ def check_record(txn: ReadTransaction, schema: Schema, record: Record, at: float
     return until
 
 
+def would_end(schema: Schema, oid: str, value: bytes, at: float) -> bool:
+    """Whether an account with this value of this attribute is not live, now or at some later time."""
+    for known, check in _checks_of(schema):
+        if known == oid:
+            try:
+                return check(value, at) != math.inf
+            except NotLive:
+                return True
+    valid_from = schema.attribute("lwValidFrom")
+    if valid_from is None or valid_from.oid != oid:
+        return False
+    try:
+        return _time_key(at) < generalized_time_key(value)
+    except InvalidValue:
+        return True
+
+
 def _check_token(txn: ReadTransaction, schema: Schema, record: Record, token: Token) -> None:
     if record.guid != token.guid or token.entry_id is None:
         raise NotLive("the entry is another")
@@ -74,12 +91,17 @@ def _check_token(txn: ReadTransaction, schema: Schema, record: Record, token: To
     valid_from = _value(txn, schema, record, "lwValidFrom")
     if valid_from is None:
         return
-    moment = datetime.fromtimestamp(token.authenticated_at, UTC).strftime("%Y%m%d%H%M%S.%f")
     try:
-        if moment.rstrip("0").rstrip(".").encode() < generalized_time_key(valid_from):
+        if _time_key(token.authenticated_at) < generalized_time_key(valid_from):
             raise NotLive("authenticated before the cut-off")
     except InvalidValue:
         raise NotLive("the cut-off is not a time") from None
+
+
+def _time_key(at: float) -> bytes:
+    """Comparable with `generalized_time_key`."""
+    moment = datetime.fromtimestamp(at, UTC).strftime("%Y%m%d%H%M%S.%f")
+    return moment.rstrip("0").rstrip(".").encode()
 
 
 def _value(txn: ReadTransaction, schema: Schema, record: Record, name: str) -> bytes | None:

@@ -38,6 +38,7 @@ from lightwave.directory.server.settings import SettingsSource
 from lightwave.directory.store.commit import Committer
 from lightwave.directory.store.environment import Store
 from lightwave.directory.store.keyring import Keyring
+from lightwave.identity.administrator_rule import AdministratorRule
 from lightwave.identity.authentication import Authenticator
 from lightwave.identity.hashing import HashingCost
 from lightwave.identity.liveness import TokenLiveness
@@ -90,7 +91,7 @@ def write_pipeline(
         committer,
         schemas,
         (PasswordPrepare(hashing),),
-        default_plugins(),
+        (*default_plugins(), AdministratorRule()),
         threads,
         new_guid=new_guid,
         liveness=TokenLiveness(schemas.current),
