@@ -42,7 +42,9 @@ class Decision:
 
     def allows(self, wanted: Right) -> bool:
         """Whether every one of the `wanted` rights is granted."""
-        return self.rights & wanted == wanted
+        return (
+            int.__and__(self.rights, wanted) == wanted
+        )  # not Flag's own `&`, which makes an object each time
 
 
 _EVERYTHING = Decision(FULL, ALL, ALL)

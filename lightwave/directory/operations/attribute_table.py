@@ -8,12 +8,21 @@ every stored description whose type descends from `name` and whose options inclu
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from lightwave.directory.operations.computed import computed_types
-from lightwave.directory.schema.attribute import AttributeDescription
+from lightwave.directory.schema.attribute import AttributeDescription, AttributeType
 from lightwave.directory.schema.objectclass import ObjectClass
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
+
+
+class Covered(NamedTuple):
+    """What a requested description covers: numbers in records, numbers kept as links, computed types."""
+
+    stored: tuple[int, ...]
+    links: tuple[int, ...]
+    computed: tuple[AttributeType, ...]
 
 
 class AttributeTable:
@@ -37,6 +46,7 @@ class AttributeTable:
             for name in schema.subschema_attributes()
             if (found := schema.attribute(name)) is not None
         )
+        self._parts: dict[str, Covered] = {}
         self._classes: dict[str, frozenset[str]] = {}
         self.secret = frozenset(n for n, d in self._descriptions.items() if d.type.is_secret)
         self.operational = frozenset(n for n, d in self._descriptions.items() if d.type.is_operational)
@@ -67,6 +77,22 @@ class AttributeTable:
                 self._covered.clear()  # descriptions come from requests: their number must not grow for ever
             self._covered[requested.key] = numbers
         return numbers
+
+    def parts(self, requested: AttributeDescription) -> Covered:
+        """What `requested` covers, by how it is kept; remembered like `covered`."""
+        found = self._parts.get(requested.key)
+        if found is None:
+            numbers = self.covered(requested)
+            known = self.computed | self.subschema
+            found = Covered(
+                tuple(n for n in numbers if n not in self.links),
+                tuple(n for n in numbers if n in self.links),
+                tuple(one for one in self.schema.subtypes(requested.type) if one.oid in known),
+            )
+            if len(self._parts) > 4096:
+                self._parts.clear()
+            self._parts[requested.key] = found
+        return found
 
     def class_and_below(self, wanted: ObjectClass) -> frozenset[str]:
         """OIDs of an object class and of all that descend from it."""

@@ -56,12 +56,20 @@ RANGE_COUNT = 4_096
 @final
 @dataclass(slots=True)
 class Plan:
-    """A way to candidates. `estimate` counts them; `text` is for people (`lightwave explain`)."""
+    """A way to candidates. `estimate` counts them; `words` are for people (`lightwave explain`).
+
+    The words are joined only when somebody reads them: a plan is made for each search.
+    """
 
     estimate: int
     make: Callable[[], Source]
-    text: str
+    words: tuple[str, ...]
     children: tuple[Plan, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """What the plan is, in a few words."""
+        return " ".join(self.words)
 
 
 class Planner:
@@ -92,29 +100,29 @@ class Planner:
         if isinstance(node, ComputedMatch):
             return self._computed(node)
         if isinstance(node, Constant) and node.answer is not True:
-            return Plan(0, lambda: Listed([]), "nothing: the assertion is false or undefined")
+            return Plan(0, lambda: Listed([]), ("nothing: the assertion is false or undefined",))
         return None
 
-    def _key(self, number: int, kind: IndexKind, key: bytes, shown: str) -> Plan | None:
+    def _key(self, number: int, kind: IndexKind, key: bytes, *shown: str) -> Plan | None:
         if self._txn.index_state(number, kind) is not IndexState.COMPLETE:
             return None
         tenant = self._tenant
         first, count = self._txn.index_first(tenant, number, kind, key)
         if count <= 1:
-            return Plan(count, lambda: Listed([first] if count else []), f"index {shown}")
-        return Plan(count, lambda: Indexed(tenant, number, kind, key), f"index {shown}")
+            return Plan(count, lambda: Listed([first] if count else []), ("index", *shown))
+        return Plan(count, lambda: Indexed(tenant, number, kind, key), ("index", *shown))
 
     def _equality(self, node: EqualityMatch) -> Plan | None:
         name = node.description.text
         numbers = self._table.bases(node.numbers)
         if len(numbers) == 1:
-            return self._key(numbers[0], IndexKind.EQUALITY, node.key, f"equality {name}")
-        return _union([self._key(n, IndexKind.EQUALITY, node.key, f"equality {name}") for n in numbers], name)
+            return self._key(numbers[0], IndexKind.EQUALITY, node.key, "equality", name)
+        return _union([self._key(n, IndexKind.EQUALITY, node.key, "equality", name) for n in numbers], name)
 
     def _class(self, node: ClassMatch) -> Plan | None:
         normalise = node.description.type.normalise
         plans = [
-            self._key(number, IndexKind.EQUALITY, normalise(oid.encode()), f"equality objectClass {oid}")
+            self._key(number, IndexKind.EQUALITY, normalise(oid.encode()), "equality objectClass", oid)
             for number in node.numbers
             for oid in sorted(node.oids)
         ]
@@ -125,18 +133,18 @@ class Planner:
         return (
             _union(list(used), "objectClass")
             if used
-            else Plan(0, lambda: Listed([]), "no entry of this class")
+            else Plan(0, lambda: Listed([]), ("no entry of this class",))
         )
 
     def _link(self, node: LinkMatch) -> Plan | None:
         tenant, target = node.target
         if tenant != self._tenant:
-            return Plan(0, lambda: Listed([]), "no link crosses tenants")
+            return Plan(0, lambda: Listed([]), ("no link crosses tenants",))
         plans: list[Plan | None] = []
         for number in node.numbers:
             count = self._txn.link_source_count(tenant, target, number)
             make = _linking(tenant, target, number)
-            plans.append(Plan(count, make, f"links to the entry by {node.description.text}"))
+            plans.append(Plan(count, make, ("links to the entry by", node.description.text)))
         return _union(plans, node.description.text)
 
     def _presence(self, node: PresenceMatch) -> Plan | None:
@@ -145,7 +153,7 @@ class Planner:
         name = node.description.text
         return _union(
             [
-                self._key(n, IndexKind.PRESENCE, b"", f"presence {name}")
+                self._key(n, IndexKind.PRESENCE, b"", "presence", name)
                 for n in self._table.bases(node.numbers)
             ],
             name,
@@ -168,11 +176,11 @@ class Planner:
             plans = [
                 plan
                 for piece in from_index.pieces
-                if (plan := self._key(number, IndexKind.SUBSTRING, piece, f"substring {name} {piece!r}"))
+                if (plan := self._key(number, IndexKind.SUBSTRING, piece, "substring", name, repr(piece)))
                 is not None
             ]
             long_values = self._key(
-                number, IndexKind.SUBSTRING, LONG_VALUES, f"substring {name}: long values"
+                number, IndexKind.SUBSTRING, LONG_VALUES, "substring", name, "long values"
             )
             if not plans or long_values is None:
                 return None
@@ -184,7 +192,7 @@ class Planner:
         ids = list(dict.fromkeys(entry_id for _, entry_id in islice(rows, RANGE_COUNT + 1)))
         if len(ids) > RANGE_COUNT:
             return None
-        return Plan(len(ids), lambda: Listed(ids), f"ordering {name}")
+        return Plan(len(ids), lambda: Listed(ids), ("ordering", name))
 
     def _computed(self, node: ComputedMatch) -> Plan | None:
         if node.key is None:
@@ -192,7 +200,7 @@ class Planner:
         if node.attribute.oid in (ENTRY_UUID, OBJECT_GUID) and len(node.key) == 16:
             entry_id = self._txn.by_guid(self._tenant, node.key)
             ids = [] if entry_id is None else [entry_id]
-            return Plan(len(ids), lambda: Listed(ids), f"GUID {node.attribute.name}")
+            return Plan(len(ids), lambda: Listed(ids), ("GUID", node.attribute.name))
         return None
 
     def _any(self, node: AnyOf) -> Plan | None:
@@ -212,15 +220,15 @@ class Planner:
         plans.sort(key=lambda plan: plan.estimate)
         best = plans[0]
         if best.estimate <= SMALL or len(plans) == 1:
-            return Plan(best.estimate, best.make, f"and: {best.text}", tuple(plans))
+            return Plan(best.estimate, best.make, ("and:", *best.words), tuple(plans))
         other = plans[1]
         if other.estimate > min(MOST_INTERSECTED, best.estimate * ENTRY_COST):
-            return Plan(best.estimate, best.make, f"and: {best.text}", tuple(plans))
+            return Plan(best.estimate, best.make, ("and:", *best.words), tuple(plans))
         ids = set(every(best.make(), self._txn)) & set(every(other.make(), self._txn))
         return Plan(
             len(ids),
             lambda: Listed(sorted(ids)),
-            f"and: {best.text} intersected with {other.text}",
+            ("and:", *best.words, "intersected with", *other.words),
             tuple(plans),
         )
 
@@ -247,7 +255,7 @@ def _union(plans: list[Plan | None], name: str) -> Plan | None:
     return Plan(
         total,
         lambda: Chained([plan.make() for plan in found]),
-        f"{name}: union of {len(found)}",
+        (f"{name}: union of {len(found)}",),
         tuple(found),
     )
 
@@ -264,18 +272,18 @@ def plan_scope(
         count = txn.child_count(tenant, base)
         if plan is None or count < plan.estimate:
             return Plan(
-                count, lambda: Children(tenant, base), "children of the base", (plan,) if plan else ()
+                count, lambda: Children(tenant, base), ("children of the base",), (plan,) if plan else ()
             )
         return plan
     if plan is None:
         return Plan(
-            -1, lambda: Subtree(tenant, base), "every entry of the subtree (no index serves the filter)"
+            -1, lambda: Subtree(tenant, base), ("every entry of the subtree (no index serves the filter)",)
         )
     if plan.estimate > SMALL and _subtree_is_smaller(txn, tenant, base, plan.estimate):
         return Plan(
             plan.estimate,
             lambda: Subtree(tenant, base),
-            "every entry of the subtree (smaller than any index)",
+            ("every entry of the subtree (smaller than any index)",),
             (plan,),
         )
     return plan

@@ -403,17 +403,6 @@ class Resolver:
         description = self._schema.describe(text)
         return None if description is None or description.type.is_secret else description
 
-    def _split(self, description: AttributeDescription) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """(numbers in records, numbers kept as links) that the description covers."""
-        covered = self._table.covered(description)
-        all_links = self._table.links
-        links = tuple(n for n in covered if n in all_links)
-        return (covered, ()) if not links else (tuple(n for n in covered if n not in all_links), links)
-
-    def _computed(self, attribute: AttributeType) -> list[AttributeType]:
-        known = self._table.computed | self._table.subschema
-        return [one for one in self._schema.subtypes(attribute) if one.oid in known]
-
     def _equality(self, parsed: filters.Equality) -> Resolved:
         description = self._describe(parsed.attribute)
         if description is None:
@@ -431,7 +420,9 @@ class Resolver:
             key = attribute.normalise(parsed.value)
         except InvalidValue:
             return UNDEFINED
-        numbers, links = self._split(description)
+        numbers, links, computed_types = self._table.parts(description)
+        if not links and not computed_types:  # the usual case
+            return EqualityMatch(description, numbers, parsed.value, key) if numbers else Constant(False)
         parts: list[Resolved] = []
         if numbers:
             parts.append(EqualityMatch(description, numbers, parsed.value, key))
@@ -439,7 +430,7 @@ class Resolver:
             parts.append(self._link_equality(description, links, parsed.value))
         parts.extend(
             ComputedMatch(computed, lambda value: attribute.normalise(value) == key, key)
-            for computed in self._computed(attribute)
+            for computed in computed_types
         )
         return _joined(parts)
 
@@ -467,25 +458,23 @@ class Resolver:
             return UNDEFINED
         if description.type.oid == OBJECT_CLASS:
             return Constant(True)
-        numbers, links = self._split(description)
+        numbers, links, computed_types = self._table.parts(description)
         parts: list[Resolved] = (
             [PresenceMatch(description, numbers + links, links)] if numbers or links else []
         )
-        parts.extend(
-            ComputedMatch(computed, lambda value: True) for computed in self._computed(description.type)
-        )
+        parts.extend(ComputedMatch(computed, lambda value: True) for computed in computed_types)
         return _joined(parts)
 
     def _tested(
         self, description: AttributeDescription, test: ValueTest, narrowing: Narrowing | None = None
     ) -> Resolved:
-        numbers, links = self._split(description)
+        numbers, links, computed_types = self._table.parts(description)
         parts: list[Resolved] = []
         if numbers or links:
             parts.append(ValueMatch(description, numbers + links, test, None if links else narrowing))
         if links:
             parts.append(LinkValueMatch(links, test))
-        parts.extend(ComputedMatch(computed, test) for computed in self._computed(description.type))
+        parts.extend(ComputedMatch(computed, test) for computed in computed_types)
         return _joined(parts)
 
     def _substrings(self, parsed: filters.Substrings) -> Resolved:
