@@ -44,7 +44,7 @@ def test_neg_015_half_a_request_in_the_clear_is_not_completed_under_tls(shared_n
         connection.wrap(trust(shared_node))
         connection.socket.sendall(request[2:])
         assert connection.receive()[0] == 0  # a notice, then the end
-        with pytest.raises(wire.ServerClosed):
+        with pytest.raises(wire.ServerClosed, match="end of the connection"):
             connection.receive()
 
 

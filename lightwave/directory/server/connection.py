@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 TURN = 0.005
 """seconds that the requests of one connection may hold the reactor"""
+CLOSING_SECONDS = 10.0
+"""seconds that a peer has to take what was written before the connection ends"""
 
 
 @implementer(interfaces.IPushProducer)
@@ -59,6 +61,7 @@ class LDAPConnection(protocol.Protocol):
         self.draining = False
         self.paused = False
         self.lost = False
+        self._ending = False
         self._local = local
         self._tls = tls
         self._direct = not tls
@@ -354,7 +357,16 @@ class LDAPConnection(protocol.Protocol):
         if closing is not None and not self.draining:
             log.info("connection %d closed: %s: %s", self.number, closing.code.label, closing.message)
         self.searches.clear()
+        if self._ending or self.lost:
+            return
+        self._ending = True
+        # A producer that is registered would hold up the end of TLS until it is done (it never is).
+        self.transport.unregisterProducer()
         self.transport.loseConnection()
+        # A peer that takes neither the rest nor the end is not waited for.
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        self._idle_timer = self.service.call_later(CLOSING_SECONDS, self._abort)
 
     def _watch_idleness(self) -> None:
         """One timer for the life of the connection: it looks when the peer last made a request.
@@ -370,8 +382,6 @@ class LDAPConnection(protocol.Protocol):
             self._idle_timer = None
             self.session.disconnect(ResultCode.BUSY, "idle for too long")
             self._disconnect()
-            # A peer that does not even take the notice is not waited for.
-            self._idle_timer = service.call_later(10, self._abort)
             return
         self._idle_timer = service.call_later(max(left, 1.0), self._watch_idleness)
 
