@@ -17,13 +17,15 @@ from lightwave.directory.access.decision import STRANGER, decide, relation_of
 from lightwave.directory.access.descriptor import EffectiveDescriptor, effective_descriptor
 from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.requests import SearchRequest
-from lightwave.directory.ldap.responses import encode_entry
+from lightwave.directory.ldap.responses import encode_entry, encode_reference
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.aliases import alias_targets, aliased_name, resolve_base
 from lightwave.directory.operations.attribute_table import AttributeTable, AttributeTables
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.gather import is_referral, referral
 from lightwave.directory.operations.planner import Plan, plan_scope
+from lightwave.directory.operations.referrals import continuation_urls, may_exist, referrals_below
 from lightwave.directory.operations.resolved_filter import Resolved, Resolver
 from lightwave.directory.operations.selection import Selection
 from lightwave.directory.operations.sources import Chained, Listed, Source
@@ -110,6 +112,8 @@ class Search:
         "_ids",
         "_node",
         "_position",
+        "_references",
+        "_referrals",
         "_schema",
         "_scope",
         "_searches",
@@ -176,6 +180,10 @@ class Search:
         self._bases: frozenset[int] | None = None
         self._follow_aliases = False
         self.plan: Plan | None = None
+        self._referrals: frozenset[int] = frozenset()
+        self._references: list[int] = []
+        if may_exist(txn) and not context.manages_dsa_it:
+            self._find_referrals(txn)
         if scope == BASE:
             self._source: Source = Listed([self._base])
         else:
@@ -207,12 +215,37 @@ class Search:
             raise DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
         return found
 
+    def _find_referrals(self, txn: ReadTransaction) -> None:
+        """A base that is a referral object ends the search; those in scope are sent first (RFC 3296 §5.6)."""
+        tenant, base = self._tenant, self._base
+        record = txn.record(tenant, base)
+        if is_referral(txn, self._schema, record) and self._readable(txn, tenant, base) is not None:
+            raise referral(txn, txn.dn(tenant, base, record), record)
+        if self._scope != BASE:
+            found = referrals_below(txn, self._schema, tenant, base, self._scope)
+            self._referrals = frozenset(found)
+            self._references = [one for one in found if self._readable(txn, tenant, one) is not None]
+
+    def _send_references(self, txn: ReadTransaction, out: list[bytes]) -> None:
+        for entry_id in self._references:
+            try:
+                record = txn.record(self._tenant, entry_id)
+            except NoSuchEntry:
+                continue  # deleted since the search began
+            dn = txn.dn(self._tenant, entry_id, record)
+            out.append(encode_reference(self.message_id, continuation_urls(txn, dn, record, self._scope)))
+        self._references = []
+
     def no_such_object(self, txn: ReadTransaction, error: NoSuchEntry) -> DirectoryError:
         """noSuchObject with the deepest existing superior, if the requester may see that one."""
         tenant, entry_id = error.matched_tenant, error.matched_entry_id
         if not entry_id or self._readable(txn, tenant, entry_id) is None:
             return DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
-        return DirectoryError(ResultCode.NO_SUCH_OBJECT, "", matched=txn.dn(tenant, entry_id))
+        record = txn.record(tenant, entry_id)
+        matched = txn.dn(tenant, entry_id, record)
+        if not self._context.manages_dsa_it and is_referral(txn, self._schema, record):
+            return referral(txn, matched, record)
+        return DirectoryError(ResultCode.NO_SUCH_OBJECT, "", matched=matched)
 
     def _plan(self, txn: ReadTransaction) -> None:
         """Candidates for the scopes below the base."""
@@ -269,6 +302,8 @@ class Search:
         written = 0
         given = 0
         self.page_full = False
+        if self._references:
+            self._send_references(txn, out)
         while True:
             if self._position >= len(self._ids):
                 self._ids = self._source.batch(txn)
@@ -331,6 +366,8 @@ class Search:
                 return None
         candidate = Candidate(txn, self._schema, tenant, entry_id, record, readable, self._context.now)
         if self._node.matches(candidate) is not True:
+            return None
+        if entry_id in self._referrals:
             return None
         if self._follow_aliases and aliased_name(txn, tenant, entry_id) is not None:
             return None
