@@ -92,7 +92,7 @@ def test_the_values_of_the_rdn_are_added(schema: Schema) -> None:
         | {"gidNumber": ["1"], "homeDirectory": ["/"]},
         {"objectClass": ["groupOfMembers", "posixGroup"], "cn": ["x"], "gidNumber": ["1"]},
         {"objectClass": ["lwIndex"], "cn": ["mail"], "lwIndexKind": ["equality"], "lwUniqueScope": ["dc=x"]},
-        {"objectClass": ["lwNode", "lwLimits"], "cn": ["h"], "lwAllowInsecureAuthentication": ["TRUE"]},
+        {"objectClass": ["lwNode"], "cn": ["h"], "lwAllowInsecureAuthentication": ["TRUE"]},
         {"objectClass": ["person", "dynamicObject"], "cn": ["a"], "sn": ["b"]},
     ],
 )
