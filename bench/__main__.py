@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "tests"))  # the reference server and the node are
 import people  # noqa: E402 - only now are the shared modules on the path
 from cases import Case, build_cases  # noqa: E402
 from load import LoadError, compile_load, run_load  # noqa: E402
-from report import Measured, Round, print_table, write_json  # noqa: E402
+from report import Measured, Round, print_growth, print_table, write_json  # noqa: E402
 from sides import Side, make_side, processor_seconds, resident_memory  # noqa: E402
 
 # A table that is written to a file is not cut to a terminal that is not there.
@@ -146,6 +146,7 @@ def main(
             side.stop()
     print_table(console, measured, cases, population)
     warn_of_costly_load(measured)
+    print_growth(console, ROOT / "bench" / "results", measured, cases, population)
     path = ROOT / "bench" / "results" / time.strftime(f"{population}-%Y%m%d-%H%M%S.json")
     write_json(path, measured, options)
     console.print(f"written to {path.relative_to(ROOT)}")

@@ -145,6 +145,34 @@ def _describe_machine() -> str:
     )
 
 
+def print_growth(console: Console, folder: Path, sides: Sides, cases: Titled, count: int) -> None:
+    """What an operation costs beside the last run with another number of people: rates of then over now."""
+    for path in sorted(folder.glob("*.json"), reverse=True):
+        then = json.loads(path.read_text())
+        before = int(then["options"]["people"])
+        if before != count and [side["name"] for side in then["sides"]] == [side.name for side in sides]:
+            break
+    else:
+        return
+    table = Table(title=f"cost of an operation at {count:,} people over that at {before:,} ({path.name})")
+    table.add_column("case", no_wrap=True)
+    for side in sides:
+        table.add_column(side.name, justify="right")
+    for name, title, _, _ in cases:
+        row = []
+        for side, old in zip(sides, then["sides"], strict=True):
+            rounds = old["rounds"].get(name)
+            rate = statistics.median(one["rate"] for one in rounds) if rounds else 0.0
+            row.append(f"{rate / side.median(name, 'rate'):.2f}" if rate else "")
+        table.add_row(title, *row)
+    imports = [
+        f"{(side.import_seconds / count) / (old['import_seconds'] / before):.2f}"
+        for side, old in zip(sides, then["sides"], strict=True)
+    ]
+    table.add_row("import", *imports)
+    console.print(table)
+
+
 def write_json(path: Path, sides: Sequence[Measured], options: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {"machine": machine(), "options": dict(options), "sides": [asdict(side) for side in sides]}
