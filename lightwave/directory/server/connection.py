@@ -39,6 +39,8 @@ TURN = 0.005
 """seconds that the requests of one connection may hold the reactor"""
 CLOSING_SECONDS = 10.0
 """seconds that a peer has to take what was written before the connection ends"""
+LINGERING_SECONDS = 0.5
+"""the same for a peer that goes on sending instead"""
 
 
 @implementer(interfaces.IPushProducer)
@@ -105,7 +107,9 @@ class LDAPConnection(protocol.Protocol):
         self.channel = Channel(is_confidential=self._tls, address=f"{peer.host}:{peer.port}")
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802  Twisted's name
-        if not self.draining:  # else the connection would end before what it writes is answered
+        if self._ending:
+            self._refuse_more()
+        elif not self.draining:  # else the connection would end before what it writes is answered
             self._process(data)
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:  # noqa: N802  Twisted's name
@@ -367,6 +371,12 @@ class LDAPConnection(protocol.Protocol):
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         self._idle_timer = self.service.call_later(CLOSING_SECONDS, self._abort)
+
+    def _refuse_more(self) -> None:
+        """The peer goes on sending after the end (under TLS it can, until it has taken the end)."""
+        self.transport.pauseProducing()
+        if self._idle_timer is not None and self._idle_timer.active():
+            self._idle_timer.reset(LINGERING_SECONDS)
 
     def _watch_idleness(self) -> None:
         """One timer for the life of the connection: it looks when the peer last made a request.
