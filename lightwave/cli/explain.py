@@ -29,7 +29,7 @@ A plan that says "every entry of the subtree" wants an index: lightwave index ad
 
 
 @click.command(epilog=EPILOG)
-@click.argument("filter_text", metavar="FILTER", default="(objectClass=*)")
+@click.argument("filter_text", metavar="[FILTER]", default="(objectClass=*)")
 @data_option
 @click.option("--base", required=True, metavar="DN", help="Where the search begins.")
 @click.option(

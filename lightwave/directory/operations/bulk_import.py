@@ -6,7 +6,7 @@ Every check and every row is an add's: `add.find_superior`, the plug-ins, `add.n
 pace: passwords in clear are hashed on all cores while the next records are read, a slice of entries is one
 transaction, and the transaction puts its random keys sorted (store/bulk_transaction.py).
 
-A slice is sized to hold the write lock for less than half a second, so a server on the same store goes on writing.
+A slice is sized to hold the write lock for about half a second, so a server on the same store goes on writing.
 An import that is killed leaves complete slices; run again, it can skip what is there. At the first record that
 can't be taken it stops, and everything before it is in the directory.
 """
@@ -35,7 +35,7 @@ from lightwave.directory.store.bulk_transaction import BulkTransaction, begin_bu
 from lightwave.directory.store.environment import Store
 from lightwave.directory.store.layout import ROOT
 
-SLICE_SECONDS: Final = 0.35
+SLICE_SECONDS: Final = 0.5
 FIRST_SLICE: Final = 500
 LARGEST_SLICE: Final = 20_000
 SLICE_OCTETS: Final = 16 * 1024 * 1024

@@ -20,7 +20,7 @@ import lmdb
 from lightwave.directory.store.errors import store_error
 from lightwave.directory.store.index_keys import IndexWriter
 from lightwave.directory.store.indexes import IndexDefinition, IndexKind, value_keys
-from lightwave.directory.store.layout import index_key, pack_id
+from lightwave.directory.store.layout import LONGEST_INDEXED, index_key, pack_id
 from lightwave.directory.store.writing import Change, NewEntry, WriteTransaction
 
 if TYPE_CHECKING:
@@ -36,12 +36,13 @@ _LONGEST_REMEMBERED = 32
 class DeferredIndexWriter(IndexWriter):
     """Collects the keys of new entries by key, and puts them sorted."""
 
-    __slots__ = ("_known", "_rows")
+    __slots__ = ("_known", "_prefixes", "_rows")
 
     def __init__(self, raw: lmdb.Transaction[bytes], database: lmdb._Database) -> None:
         super().__init__(raw, database)
         self._rows: dict[bytes, list[bytes]] = {}
-        self._known: dict[tuple[int, int, IndexKind, bytes], tuple[bytes, ...]] = {}
+        self._known: dict[tuple[bytes, bytes], list[bytes]] = {}
+        self._prefixes: dict[tuple[int, int, IndexKind], bytes] = {}
 
     def insert(
         self,
@@ -64,20 +65,22 @@ class DeferredIndexWriter(IndexWriter):
 
     def _keys(
         self, definition: IndexDefinition, tenant: int, attribute: AttributeType, values: tuple[bytes, ...]
-    ) -> tuple[bytes, ...]:
-        """Keys as they stand in the index. Short single values of substring indexes (names) come again and again."""
+    ) -> Sequence[bytes]:
+        """Keys as they stand in the index. Short values of substring indexes (names) come again and again."""
         kind, number = definition.kind, definition.number
+        prefix = self._prefixes.get((tenant, number, kind))
+        if prefix is None:
+            prefix = self._prefixes[tenant, number, kind] = index_key(tenant, number, kind.value, b"")
         if kind is not IndexKind.SUBSTRING or len(values) != 1 or len(values[0]) > _LONGEST_REMEMBERED:
-            code = kind.value
-            return tuple(
-                [index_key(tenant, number, code, key) for key in value_keys(kind, attribute, values)]
-            )
+            return [
+                prefix + key if len(key) <= LONGEST_INDEXED else index_key(tenant, number, kind.value, key)
+                for key in value_keys(kind, attribute, values)
+            ]
         known = self._known
-        place = (tenant, number, kind, values[0])
+        place = (prefix, values[0])
         keys = known.get(place)
         if keys is None:
-            prefix = index_key(tenant, number, kind.value, b"")
-            keys = tuple([prefix + gram for gram in value_keys(kind, attribute, values)])
+            keys = [prefix + gram for gram in value_keys(kind, attribute, values)]
             if len(known) < _MOST_REMEMBERED:
                 known[place] = keys
         return keys
