@@ -25,6 +25,7 @@ from twisted.python.log import PythonLoggingObserver
 from lightwave.directory.operations.indexing import IndexBuilder
 from lightwave.directory.operations.pipeline import WritePipeline
 from lightwave.directory.operations.plugins import default_plugins
+from lightwave.directory.operations.purge import Purge
 from lightwave.directory.operations.root_dse import ServerFacts
 from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.operations.search import Searches
@@ -163,6 +164,7 @@ class Node:
         self._upkeep = (
             IndexBuilder(self._store, schemas, self._committer),
             Sweep(self._store, schemas, self._committer, time.time),
+            Purge(self._store, self._committer, time.time),
         )
         self._ports: list[Any] = []
 
