@@ -119,7 +119,8 @@ def command(
                 work.run(cast("BinaryIO", counting), progress)
             except ImportRefused as refusal:
                 error = refusal
-                executor.shutdown(cancel_futures=True)
+            finally:
+                executor.shutdown(wait=False, cancel_futures=True)
     _tell(str(file), _Result(work.counts, time.monotonic() - began, error), as_json)
 
 

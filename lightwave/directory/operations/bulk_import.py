@@ -138,8 +138,9 @@ class BulkImport:
                     heavy += any(isinstance(one, Future) for one in pending.work)
                     octets += sum(len(value) for _, value in record.attributes)
                     if len(batch) >= self._slice or heavy >= HEAVY_SLICE or octets >= SLICE_OCTETS:
-                        self._hand_over(batch, progress, wait=not heavy)
-                        batch, heavy, octets = [], 0, 0
+                        full, batch = batch, []
+                        self._hand_over(full, progress, wait=not heavy)
+                        heavy = octets = 0
                         reader = self._current_reader(reader)
             except ImportRefused as error:
                 refusal = error

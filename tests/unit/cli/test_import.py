@@ -54,6 +54,20 @@ def test_an_entry_that_exists_ends_the_import_where_it_stands(data: Path) -> Non
     assert "cn=Bob" in exported(data)  # what stood before it is in
 
 
+@pytest.mark.parametrize("secret", ["", "userPassword: clear\n"])
+def test_an_error_beyond_the_first_slice(data: Path, secret: str) -> None:
+    """What stood before the bad entry is in, once; the line is that of the bad one."""
+    count = 1_300 if not secret else 200
+    people = [ALICE.replace("Alice", f"P{number}") + secret for number in range(count)]
+    people.insert(count - 50, ALICE.replace("Alice", "P7") + secret)
+    result = load(data, "\n".join(people), code=1)
+    assert result["added"] == count - 50
+    error = result["error"]
+    assert isinstance(error, dict)
+    assert error["line"] == (count - 50) * (5 + bool(secret)) + 1
+    assert not answer("check", "--data", data)["findings"]
+
+
 def test_continue_skips_what_exists(data: Path) -> None:
     load(data, ALICE)
     result = load(data, f"{ALICE}\n{ALICE.replace('Alice', 'Bob')}", "--continue")
