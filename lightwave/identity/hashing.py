@@ -9,6 +9,9 @@ from argon2.low_level import Type, hash_secret
 SALT_SIZE = 16
 _HASH = 32
 SCHEME = b"{ARGON2}"
+LEAST_MEMORY, MOST_MEMORY = 8, 262_144
+"""KiB; the least is for each lane"""
+MOST_PASSES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +27,9 @@ class HashingCost:
     lanes: int = 1
 
     def __post_init__(self) -> None:
-        if not (1 <= self.passes <= 16 and 1 <= self.lanes <= 16):
+        if not (1 <= self.passes <= MOST_PASSES and 1 <= self.lanes <= 16):
             raise ValueError("passes and lanes are 1 to 16")
-        if not 8 * self.lanes <= self.memory <= 262_144:
+        if not LEAST_MEMORY * self.lanes <= self.memory <= MOST_MEMORY:
             raise ValueError("memory is 8 KiB for each lane to 256 MiB")
 
 

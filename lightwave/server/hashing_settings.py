@@ -1,4 +1,7 @@
-"""The cost of password hashes as settings of the node's entry: lwHashingMemory (KiB) and lwHashingPasses."""
+"""The cost of password hashes as settings of the node's entry: lwHashingMemory (KiB) and lwHashingPasses.
+
+A number out of bounds counts as the nearest that is in bounds: a node has to start to be corrected.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from lightwave.directory.schema.normalisation import NormalisedDN
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
-from lightwave.identity.hashing import HashingCost
+from lightwave.identity.hashing import LEAST_MEMORY, MOST_MEMORY, MOST_PASSES, HashingCost
 
 MEMORY = "lwHashingMemory"
 PASSES = "lwHashingPasses"
@@ -33,4 +36,7 @@ def read_hashing_cost(txn: ReadTransaction, schema: Schema, node: NormalisedDN) 
         values = record.values(found) if found is not None else []
         return int(values[0]) if values else otherwise
 
-    return HashingCost(memory=number(MEMORY, default.memory), passes=number(PASSES, default.passes))
+    return HashingCost(
+        memory=min(max(number(MEMORY, default.memory), LEAST_MEMORY), MOST_MEMORY),
+        passes=min(max(number(PASSES, default.passes), 1), MOST_PASSES),
+    )

@@ -31,6 +31,14 @@ def test_settings_that_make_no_sense_can_be_corrected(node: Node, settings: dict
     assert "Traceback" not in log_text(node)
 
 
+@pytest.mark.parametrize(("memory", "passes"), [(0, -1), (-(10**400), 0), (9, 10**400)])
+def test_hashing_costs_out_of_bounds_keep_no_node_from_starting(node: Node, memory: int, passes: int) -> None:
+    change_settings(node, lwHashingMemory=memory, lwHashingPasses=passes)
+    node.stop()
+    node.start()
+    add_user(node, "someone")
+
+
 def test_a_refused_start_tls_leaves_the_session_usable(shared_node: Node) -> None:
     with connect(shared_node, timeout=5) as connection:
         refused = connection.ask(wire.extended(START_TLS), controls=[wire.control("1.2.3.4", critical=True)])
