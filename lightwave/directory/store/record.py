@@ -231,6 +231,11 @@ def encode_length(length: int) -> bytes:
 # PartialAttribute ::= SEQUENCE { type AttributeDescription, vals SET OF value AttributeValue }
 def encode_attribute(name: bytes, values: Iterable[bytes]) -> bytes:
     """The PartialAttribute (RFC 4511 section 4.1.7) of an attribute as the record keeps it."""
+    if type(values) is tuple and len(values) == 1:
+        value, length = values[0], len(name)
+        size = len(value)
+        if size + length < 120:  # most attributes: one short value, and all lengths in one octet
+            return b"\x30%c\x04%c%b\x31%c\x04%c%b" % (size + length + 6, length, name, size + 2, size, value)
     parts = [
         b"\x04%c%b" % (size, value) if (size := len(value)) < 128 else b"\x04" + encode_length(size) + value
         for value in values

@@ -100,3 +100,11 @@ def test_neg_a_short_record_with_a_good_checksum_is_damage() -> None:
     body = b"short"
     with pytest.raises(DamagedRecord):
         decode_record(body + zlib.crc32(body).to_bytes(4, "little"))
+
+
+def test_one_short_value_is_encoded_as_any_others_are() -> None:
+    """A tuple of one short value takes a shorter way to the same bytes."""
+    for length in (1, 2, 60, 118, 119, 127, 128):
+        for size in range(140):
+            name, value = b"n" * length, b"v" * size
+            assert encode_attribute(name, (value,)) == encode_attribute(name, [value])
