@@ -11,6 +11,7 @@ import importlib.metadata
 import logging
 import os
 import resource
+import signal
 import sys
 import time
 import uuid
@@ -268,6 +269,12 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
+def _expect_the_end() -> None:
+    """Another SIGTERM changes nothing any more; another Ctrl-C ends the process at once."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def serve(configuration: NodeConfiguration, ready: Callable[[], None]) -> None:
     """Run the node in the foreground until SIGTERM or SIGINT. Returns after it has drained."""
     raise_file_limit()
@@ -276,6 +283,7 @@ def serve(configuration: NodeConfiguration, ready: Callable[[], None]) -> None:
     observer("lightwave.twisted").start()  # what Twisted catches belongs in our log
     node = Node(configuration, reactor)
     node.start()
+    reactor.addSystemEventTrigger("before", "shutdown", _expect_the_end)
     reactor.addSystemEventTrigger("before", "shutdown", node.stop)
     reactor.callWhenRunning(ready)
     _settle_memory()

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 TURN = 0.005
 """seconds that the requests of one connection may hold the reactor"""
-CLOSING_SECONDS = 10.0
+CLOSING_SECONDS = 5.0
 """seconds that a peer has to take what was written before the connection ends"""
 LINGERING_SECONDS = 0.5
 """the same for a peer that goes on sending instead"""

@@ -15,6 +15,8 @@ from lightwave.directory.server.connection import LDAPConnection
 from lightwave.directory.server.service import DirectoryService
 
 BACKLOG = 1024
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""of TLS 1.2: forward secrecy and authenticated encryption (RFC 9325 §4.2); TLS 1.3 has nothing else"""
 
 
 class LDAPFactory(protocol.ServerFactory):
@@ -41,11 +43,13 @@ def tls_context(certificate_chain: bytes, key: bytes, trust: bytes) -> ssl.Certi
     """
     chain = [crypto.X509.from_cryptography(one) for one in _certificates(certificate_chain)]
     roots = [crypto.X509.from_cryptography(one) for one in _certificates(trust)]
+    ciphers: Any = ssl.AcceptableCiphers
     options = ssl.CertificateOptions(
         privateKey=crypto.load_privatekey(crypto.FILETYPE_PEM, key),
         certificate=chain[0],
         extraCertChain=chain[1:],
         raiseMinimumTo=ssl.TLSVersion.TLSv1_2,
+        acceptableCiphers=ciphers.fromOpenSSLCipherString(CIPHERS),
         verify=True,
         requireCertificate=False,
         caCerts=roots,
