@@ -18,7 +18,7 @@ from zope.interface import implementer  # type: ignore[import-untyped]  # it has
 
 from lightwave.directory.access.token import ANONYMOUS, Token
 from lightwave.directory.ldap.limits import SessionLimits
-from lightwave.directory.ldap.requests import SearchRequest
+from lightwave.directory.ldap.requests import BindRequest, SearchRequest, UnbindRequest
 from lightwave.directory.ldap.responses import encode_result
 from lightwave.directory.ldap.result import ResultCode
 from lightwave.directory.ldap.session import Busy, Event, ServerSession
@@ -41,6 +41,10 @@ CLOSING_SECONDS = 5.0
 """seconds that a peer has to take what was written before the connection ends"""
 LINGERING_SECONDS = 0.5
 """the same for a peer that goes on sending instead"""
+
+
+_RIGHTLESS = frozenset({BindRequest, UnbindRequest})
+"""requests that use no right of the identity so far"""
 
 
 @implementer(interfaces.IPushProducer)
@@ -204,9 +208,10 @@ class LDAPConnection(protocol.Protocol):
                     out.append(encode_result(event.message_id, event.tag, ResultCode.BUSY))
                     continue
                 request = event.request  # type: ignore[union-attr]  # Busy went the way above
-                if not self.is_live(txn):
+                kind = type(request)
+                if kind not in _RIGHTLESS and not self.is_live(txn):
                     break
-                if type(request) is SearchRequest:
+                if kind is SearchRequest:
                     self.searches.start(txn, schema, event, out)  # type: ignore[arg-type]
                 else:
                     if out:  # a bind or StartTLS answers by itself, and after what came before

@@ -49,6 +49,8 @@ class Snapshot:
         """The local number of an attribute's key, None where no entry ever had it."""
         number = self._caches.attribute_numbers.get(key)
         if number is None:
+            if self._caches.applied == self.id:
+                return None  # the cache holds every number that this snapshot has
             data = self.raw.get(layout.attribute_number_name(key), db=self._databases.meta)
             return int.from_bytes(data, "big") if data is not None else None
         return number
