@@ -80,7 +80,9 @@ class SearchTree:
             entry = self._entry(txn, text, rdn, attributes)
             return txn.insert_entry(self.tenant, parent, entry, txn.begin_change())
 
-    def _entry(self, txn: WriteTransaction, dn: bytes, rdn: bytes, attributes: dict[str, list[str]]) -> NewEntry:
+    def _entry(
+        self, txn: WriteTransaction, dn: bytes, rdn: bytes, attributes: dict[str, list[str]]
+    ) -> NewEntry:
         plain = []
         links = []
         for name, values in attributes.items():
@@ -135,7 +137,9 @@ class SearchTree:
                 paged=paged,
             )
 
-    def advance(self, search: Search, *, entries: int = 1 << 60, until: float = 1e18) -> dict[str, dict[str, list[str]]]:
+    def advance(
+        self, search: Search, *, entries: int = 1 << 60, until: float = 1e18
+    ) -> dict[str, dict[str, list[str]]]:
         """Entries of one call: DN -> attributes."""
         out: list[bytes] = []
         with self.store.read() as txn:

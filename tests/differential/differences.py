@@ -95,7 +95,6 @@ DIFFERENCES: tuple[Difference, ...] = (
         _codes("add modify modifyDN delete compare", {_UNWILLING, _SEVERAL_DSAS}, {_NO_SUCH_OBJECT}),
     ),
     Difference("Values of the RDN", _codes("modify", {_NAMING}, {_NOT_ON_RDN})),
-    Difference("JPEG values", _codes("add modify", {_SUCCESS, *_REFUSALS}, {_BAD_SYNTAX}, "jpegPhoto")),
     Difference("Integers have no bound", _codes("modify", {_BAD_SYNTAX}, {_SUCCESS}, "increment")),
     Difference("Substrings of spaces only", _spaces),
     Difference("Values given twice", _codes("modify", {_SUCCESS, *_REFUSALS}, {_EXISTS}, "  delete ")),

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
-
 from search_tree import SearchTree
 
 NEVER, IN_SEARCHING, FINDING_BASE, ALWAYS = range(4)
@@ -31,9 +30,7 @@ def tree(tmp_path: Path) -> Iterator[SearchTree]:
 
 def _alias(tree: SearchTree, dn: str, target: str) -> None:
     name = dn.split(",", 1)[0].split("=")[1]
-    tree.add(
-        dn, {"objectClass": ["alias", "extensibleObject"], "cn": [name], "aliasedObjectName": [target]}
-    )
+    tree.add(dn, {"objectClass": ["alias", "extensibleObject"], "cn": [name], "aliasedObjectName": [target]})
 
 
 def test_the_base_is_followed_only_when_asked(tree: SearchTree) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,6 @@ from lightwave.directory.access.token import ANONYMOUS
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Limits
 from lightwave.directory.store.indexes import IndexKind
-
 from search_tree import SearchTree, token
 
 ALL_KINDS = [
