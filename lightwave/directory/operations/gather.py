@@ -151,6 +151,11 @@ def check_user_modification(description: AttributeDescription) -> None:
         raise DirectoryError(
             ResultCode.CONSTRAINT_VIOLATION, f"{description.text}: no user modification allowed"
         )
+    if any(option.endswith("-") for option in description.options):
+        # RFC 3866 §3: a language range stands for stored options and is none itself.
+        raise DirectoryError(
+            ResultCode.UNDEFINED_ATTRIBUTE_TYPE, f"{description.text}: a range is not stored"
+        )
 
 
 def check_naming_types(schema: Schema, rdn: RDN) -> None:
