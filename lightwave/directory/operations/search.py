@@ -16,6 +16,7 @@ from lightwave.directory.access.attribute_set import ALL, AttributeSet
 from lightwave.directory.access.decision import STRANGER, decide, relation_of
 from lightwave.directory.access.descriptor import EffectiveDescriptor, effective_descriptor
 from lightwave.directory.access.rights import Right
+from lightwave.directory.ldap.filters import And, Filter, Not, Or, Substrings
 from lightwave.directory.ldap.requests import SearchRequest
 from lightwave.directory.ldap.responses import encode_entry, encode_reference
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
@@ -43,7 +44,8 @@ NEVER, IN_SEARCHING, FINDING_BASE, ALWAYS = 0, 1, 2, 3
 SLICE = 0.002
 """seconds that one search may hold the reactor"""
 CLOCK_EVERY = 16
-"""candidates between two looks at the clock"""
+"""candidates between two looks at the clock; with a filter of many parts it is looked at for each"""
+MANY_PARTS = 16
 
 
 class Searches:
@@ -97,6 +99,23 @@ class Searches:
         return cast(EffectiveDescriptor, found)
 
 
+def _has_many_parts(parsed: Filter) -> bool:
+    """Whether deciding the filter may take as long as many candidates of a usual one; looks at few parts."""
+    left, waiting = MANY_PARTS, [parsed]
+    while waiting:
+        left -= 1
+        one = waiting.pop()
+        if isinstance(one, Not):
+            waiting.append(one.child)
+        elif isinstance(one, And | Or):
+            if len(one.children) > left:
+                return True
+            waiting.extend(one.children)
+        elif isinstance(one, Substrings) and len(one.any) > left:
+            return True
+    return left < 0
+
+
 @final
 class Search:
     """One search under way. `returned` counts entries of all pages; `finished` when there is nothing more."""
@@ -105,6 +124,7 @@ class Search:
         "_allowed",
         "_base",
         "_bases",
+        "_between_clocks",
         "_context",
         "_deadline",
         "_examined",
@@ -170,6 +190,7 @@ class Search:
         self._allowed: dict[tuple[int, int], AttributeSet | None] = {}
         self._shared_readable: AttributeSet | None = ALL if context.token.is_administrator else None
         self._examined = 0
+        self._between_clocks = 0 if _has_many_parts(request.filter) else CLOCK_EVERY - 1
         self.examined_limit = limits.look_through
         self.returned = 0
         self.damaged = 0
@@ -312,7 +333,7 @@ class Search:
                     self.finished = True
                     return
             entry_id = self._ids[self._position]
-            if self._examined & (CLOCK_EVERY - 1) == CLOCK_EVERY - 1:
+            if self._examined & self._between_clocks == self._between_clocks:
                 now = self._searches.monotonic()
                 if now > self._deadline:
                     raise DirectoryError(ResultCode.TIME_LIMIT_EXCEEDED, "")

@@ -199,7 +199,7 @@ class LDAPConnection(protocol.Protocol):
                 if position:
                     gathered += sum(map(len, out[counted:]))
                     counted = len(out)
-                    if gathered > OCTETS or (position & 7 == 7 and service.monotonic() - started > TURN):
+                    if gathered > OCTETS or service.monotonic() - started > TURN:
                         self.send(b"".join(out))
                         out.clear()
                         self._wait(events[position:])
