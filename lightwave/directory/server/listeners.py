@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
 from OpenSSL import SSL, crypto
 from twisted.internet import protocol, ssl
 from twisted.internet.interfaces import IAddress
+from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from lightwave.directory.server.connection import LDAPConnection
 from lightwave.directory.server.service import DirectoryService
+
+_log = logging.getLogger(__name__)
+_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 BACKLOG = 1024
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -71,21 +78,40 @@ def _certificates(pem: bytes) -> list[Any]:
 def listen_tcp(
     reactor: Any, service: DirectoryService, addresses: tuple[str, ...], port: int, secure_port: int
 ) -> list[Any]:
-    """Listen for LDAP, and for LDAPS when the node has a certificate; raises CannotListenError."""
+    """Listen for LDAP, and for LDAPS when the node has a certificate; raises CannotListenError or OSError."""
     ports: list[Any] = []
     try:
         for address in addresses:
-            ports.append(reactor.listenTCP(port, LDAPFactory(service), backlog=BACKLOG, interface=address))
+            plain = LDAPFactory(service)
+            try:
+                ports.append(_listen(reactor, port, plain, address))
+            except OSError as error:
+                if address != "::" or len(addresses) == 1 or error.errno not in _NO_IPV6:
+                    raise
+                _log.info("this machine has no IPv6: IPv4 alone is served")
+                continue
             if service.tls is not None:
-                factory = LDAPFactory(service, tls=True)
-                ports.append(
-                    reactor.listenSSL(secure_port, factory, service.tls, backlog=BACKLOG, interface=address)
-                )
+                over_tls: Any = TLSMemoryBIOFactory  # as listenSSL does, whose types say less
+                secure = over_tls(service.tls, False, LDAPFactory(service, tls=True))
+                ports.append(_listen(reactor, secure_port, secure, address))
     except Exception:
         for one in ports:
             one.stopListening()
         raise
     return ports
+
+
+def _listen(reactor: Any, port: int, factory: Any, address: str) -> Any:
+    """One port. An IPv6 socket takes IPv6 alone (RFC 3493 §5.3), or `::` could not stand beside `0.0.0.0`."""
+    if ":" not in address:
+        return reactor.listenTCP(port, factory, backlog=BACKLOG, interface=address)
+    with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as bound:
+        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((address, port))
+        bound.setblocking(False)
+        bound.listen(BACKLOG)
+        return reactor.adoptStreamPort(bound.fileno(), socket.AF_INET6, factory)  # of a copy
 
 
 def listen_local(reactor: Any, service: DirectoryService, path: Path) -> Any:
