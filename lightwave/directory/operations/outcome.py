@@ -7,6 +7,7 @@ client), the store cannot serve (full, damaged), and everything else, which is a
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 
 from lightwave.directory.ldap.controls import Control
@@ -28,7 +29,7 @@ class Outcome:
     detail: str = field(default="", repr=False)
     """private: for the log, never for the client"""
     error: BaseException | None = field(default=None, repr=False, compare=False)
-    """set when the failure is ours, not the client's: the log wants its traceback"""
+    """set when the failure is ours, not the client's: for `log_failure`"""
 
 
 SUCCESS = Outcome(ResultCode.SUCCESS)
@@ -36,6 +37,17 @@ SUCCESS = Outcome(ResultCode.SUCCESS)
 
 class PreconditionBroken(Exception):
     """What was prepared no longer fits what the entry has become; prepare again."""
+
+
+def log_failure(log: logging.Logger, where: str, error: BaseException) -> None:
+    """Log what is our failure and not the client's: with its traceback, unless it is the disk that failed.
+
+    A full disk refuses each write, and says all there is to say in a line; tracebacks would fill it further.
+    """
+    if isinstance(error, StoreFull | DamagedRecord):
+        log.error("%s: %s", where, error)
+    else:
+        log.error("%s: internal error", where, exc_info=error)
 
 
 def outcome_of(error: BaseException, correlation: str = "") -> Outcome:

@@ -19,7 +19,13 @@ from lightwave.directory.ldap.messages import AddRequest, DeleteRequest, ModifyD
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations import add, bounds, delete, dynamic, modify, rename
 from lightwave.directory.operations.context import Context
-from lightwave.directory.operations.outcome import SUCCESS, Outcome, PreconditionBroken, outcome_of
+from lightwave.directory.operations.outcome import (
+    SUCCESS,
+    Outcome,
+    PreconditionBroken,
+    log_failure,
+    outcome_of,
+)
 from lightwave.directory.operations.planning import is_prepared, surveys_of
 from lightwave.directory.operations.ports import (
     Commits,
@@ -192,7 +198,7 @@ class WritePipeline:
         """The one exit: every outcome passes here once, is logged where it is our fault, and goes to `done`."""
         outcome = outcome_of(result, context.correlation) if isinstance(result, BaseException) else result
         if outcome.error is not None:
-            _log.error("write failed", exc_info=outcome.error, extra={"correlation": context.correlation})
+            log_failure(_log, f"a write of {context.correlation or 'the server'} failed", outcome.error)
         elif outcome.detail:
             _log.info(
                 "write refused: %s: %s",

@@ -16,7 +16,7 @@ from lightwave.directory.ldap.messages import LDAPMessage
 from lightwave.directory.ldap.requests import BindRequest, SaslCredentials, SimpleCredentials
 from lightwave.directory.ldap.responses import encode_bind_result
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
-from lightwave.directory.operations.outcome import outcome_of
+from lightwave.directory.operations.outcome import log_failure, outcome_of
 from lightwave.directory.operations.request_controls import check_controls
 from lightwave.directory.server.service import log
 from lightwave.identity.authentication import BindCandidate, VerifiedBind, is_anonymous_bind
@@ -193,7 +193,7 @@ def _fail(connection: LDAPConnection, message_id: int, error: BaseException) -> 
         return
     outcome = outcome_of(error, f"c{connection.number}-{message_id}")
     if outcome.error is not None:
-        log.error("connection %d: internal error in a bind", connection.number, exc_info=outcome.error)
+        log_failure(log, f"connection {connection.number}: a bind failed", outcome.error)
     _answer(connection, message_id, outcome.code, outcome.message)
 
 

@@ -23,7 +23,7 @@ from lightwave.directory.ldap.responses import encode_result
 from lightwave.directory.ldap.result import ResultCode
 from lightwave.directory.ldap.session import Busy, Event, ServerSession
 from lightwave.directory.operations.context import Context, Limits
-from lightwave.directory.operations.outcome import Outcome, outcome_of
+from lightwave.directory.operations.outcome import Outcome, log_failure, outcome_of
 from lightwave.directory.server import requests
 from lightwave.directory.server.searching import OCTETS, RunningSearches
 from lightwave.directory.server.service import DirectoryService, log
@@ -294,12 +294,13 @@ class LDAPConnection(protocol.Protocol):
 
     def refusal(self, message_id: int, tag: int, error: BaseException) -> bytes:
         """The encoded result for an error, with the request taken off the books."""
-        return self.encode_outcome(message_id, tag, outcome_of(error, f"c{self.number}-{message_id}"))
+        outcome = outcome_of(error, f"c{self.number}-{message_id}")
+        if outcome.error is not None:
+            log_failure(log, f"connection {self.number}", outcome.error)
+        return self.encode_outcome(message_id, tag, outcome)
 
     def encode_outcome(self, message_id: int, tag: int, outcome: Outcome) -> bytes:
         """The encoded LDAPResult, with the request taken off the books."""
-        if outcome.error is not None:
-            log.error("connection %d: internal error", self.number, exc_info=outcome.error)
         self.session.finish(message_id)
         return encode_result(
             message_id,

@@ -17,7 +17,7 @@ from lightwave.directory.ldap.responses import (
 )
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.dynamic import REFRESH_OID, decode_refresh
-from lightwave.directory.operations.outcome import Outcome, outcome_of
+from lightwave.directory.operations.outcome import Outcome, log_failure, outcome_of
 from lightwave.directory.operations.request_controls import check_controls
 from lightwave.directory.server.service import log
 from lightwave.wire.ber import BerError
@@ -59,7 +59,7 @@ def _serve(connection: LDAPConnection, message: LDAPMessage, request: ExtendedRe
     except Exception as error:  # noqa: BLE001  the client gets a result, the log the rest
         outcome = outcome_of(error, f"c{connection.number}-{message.message_id}")
         if outcome.error is not None:
-            log.error("connection %d: internal error", connection.number, exc_info=outcome.error)
+            log_failure(log, f"connection {connection.number}", outcome.error)
         _answer(connection, message.message_id, outcome)
 
 
