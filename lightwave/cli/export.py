@@ -60,10 +60,13 @@ def command(data: Path, base: str | None, output: Path | None, operational: bool
             total = txn.entry_count()
         quiet = output is None and sys.stdout.isatty()
         with _target(output) as stream, progress_bar("exporting", total, quiet=quiet) as report:
-            stream.write(b"version: 1\n\n")
+            beginning = (
+                b"version: 1\n\n"  # written with the first record: a base that is not there is no file
+            )
             for one in bases:
                 for chunk in work.records(one):
-                    stream.write(chunk)
+                    stream.write(beginning + chunk)
+                    beginning = b""
                     report(work.entries, f"{work.entries:,} entries")
     if output is not None:
         seconds = max(time.monotonic() - began, 1e-3)

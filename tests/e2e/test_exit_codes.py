@@ -92,3 +92,8 @@ def test_what_promote_prints_names_the_program_so_that_a_shell_finds_it(short_fo
         ["bash", "-c", line], capture_output=True, text=True, cwd=short_folder, check=False
     )
     assert shown.returncode == 3, shown.stderr  # it is not served, but the command is found
+
+
+def test_an_export_of_nothing_writes_nothing(promoted_node: Node) -> None:
+    done = run("export", "--data", promoted_node.folder, "--base", "dc=nowhere")
+    assert (done.returncode, done.stdout) == (1, "")
