@@ -232,3 +232,13 @@ def test_each_listed_feature(shared_node: Node, oid: str) -> None:
             FEATURES[oid](connection, name)
         finally:
             assert connection.ask(wire.delete(name)).code == 0
+
+
+def test_a_page_of_the_root_dse_is_the_last_one(shared_node: Node) -> None:
+    """RFC 2696 §3: the result carries the control, with an empty cookie when there is nothing more."""
+    value = wire.sequence(wire.integer(10), wire.text(b""))
+    paged = wire.control("1.2.840.113556.1.4.319", critical=True, value=value)
+    with shared_node.local_administrator() as connection:
+        answer = connection.ask(wire.search("", wire.BASE), controls=[paged])
+    assert (answer.code, len(answer.entries)) == (0, 1)
+    assert answer.controls == {"1.2.840.113556.1.4.319": wire.sequence(wire.integer(0), wire.text(b""))}

@@ -187,7 +187,7 @@ def _fail(connection: LDAPConnection, message_id: int, error: BaseException) -> 
             "connection %d: bind from %s refused: %s",
             connection.number,
             connection.channel.address,
-            error.detail,
+            error.detail or error,
         )
         _answer(connection, message_id, result_code(error.refusal), str(error))
         return

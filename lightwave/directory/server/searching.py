@@ -66,7 +66,7 @@ class RunningSearches:
         try:
             controls = check_controls(SearchRequest, message.controls) if message.controls else NO_CONTROLS
             if not request.base and request.scope == SCOPE_BASE:
-                self._root_dse(txn, schema, message_id, request, out)
+                self._root_dse(txn, schema, message_id, request, controls.paging, out)
                 return
             paging = controls.paging
             if paging is not None and (paging.cookie or not paging.size):
@@ -91,7 +91,13 @@ class RunningSearches:
         self._advance(txn, search, page, out)
 
     def _root_dse(
-        self, txn: ReadTransaction, schema: Schema, message_id: int, request: SearchRequest, out: list[bytes]
+        self,
+        txn: ReadTransaction,
+        schema: Schema,
+        message_id: int,
+        request: SearchRequest,
+        paging: Paging | None,
+        out: list[bytes],
     ) -> None:
         connection = self._connection
         service = connection.service
@@ -101,7 +107,8 @@ class RunningSearches:
             table = service.searches.table(txn, schema)
             out.append(encode_entry(message_id, b"", encode_root_dse(schema, table, request, values)))
         connection.session.finish(message_id)
-        out.append(encode_result(message_id, TAG_SEARCH_DONE, ResultCode.SUCCESS))
+        done = () if paging is None else (Control(PAGED_RESULTS, False, encode_paged(0, b"")),)
+        out.append(encode_result(message_id, TAG_SEARCH_DONE, ResultCode.SUCCESS, controls=done))
 
     def _next_page(
         self, message_id: int, request: SearchRequest, paging: Paging, out: list[bytes]
