@@ -38,6 +38,12 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert dead == []
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_that_are_named_exist(path: Path) -> None:
+    named = re.findall(r"`((?:tests|lightwave|bench|docs)/[\w./-]+)`", path.read_text())
+    assert [name for name in named if not (ROOT / name).exists() and name != "bench/results"] == []
+
+
 def test_each_setting_of_a_node_stands_in_the_operations_with_its_default() -> None:
     text = (ROOT / "docs" / "operations.md").read_text()
     documented = dict(re.findall(r"^\| `(lw\w+)` \| (\S+) \|", text, re.MULTILINE))
