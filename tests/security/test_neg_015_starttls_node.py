@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 
 import pytest
 
@@ -119,3 +120,32 @@ def test_neg_015_rights_from_before_are_kept_and_a_user_signs_in_after(shared_no
     finally:
         with shared_node.local_administrator() as connection:
             assert connection.ask(wire.delete(name)).code == 0
+
+
+def test_neg_015_what_was_refused_before_it_is_answered_in_the_clear(shared_node: Node) -> None:
+    """Nothing of ours stands between the answer to StartTLS and the handshake, or there would be none."""
+    unreadable = wire.message(1, wire.sequence(wire.text("1.3.6.1.4.1.4203.1.11.3", 0x8E), tag=0x77))
+    with connect(shared_node) as connection:
+        connection.socket.sendall(unreadable + wire.message(2, wire.extended(START_TLS)))
+        codes = []
+        for _ in range(2):
+            message_id, tag, content, _ = connection.receive()
+            codes.append((message_id, wire.decode_result(tag, content).code))
+        assert codes == [(1, 2), (2, 0)]
+        connection.wrap(trust(shared_node))
+        assert root_dse(connection).code == 0
+
+
+def test_neg_015_a_notice_during_the_handshake_does_not_hold_the_connection(node: Node) -> None:
+    """What waits for a handshake that never comes must not keep the connection from ending."""
+    with socket.create_connection(("127.0.0.1", node.tls_port), timeout=5) as peer, connect(node) as other:
+        assert root_dse(other).code == 0
+        assert node.process is not None
+        node.process.terminate()
+        other.close()
+        peer.shutdown(socket.SHUT_WR)
+        began = time.monotonic()
+        while peer.recv(4096):
+            pass
+        assert time.monotonic() - began < 2
+    assert node.stop() == 0

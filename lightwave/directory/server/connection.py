@@ -47,7 +47,7 @@ _RIGHTLESS = frozenset({BindRequest, UnbindRequest})
 """requests that use no right of the identity so far"""
 
 
-@implementer(interfaces.IPushProducer)
+@implementer(interfaces.IPushProducer, interfaces.IHandshakeListener)
 class LDAPConnection(protocol.Protocol):
     """The Twisted protocol of one client."""
 
@@ -71,6 +71,7 @@ class LDAPConnection(protocol.Protocol):
         self._local = local
         self._tls = tls
         self._direct = not tls
+        self._shaking_hands = tls
         self._waiting: deque[Event] = deque()
         self._reading = True
         self._last_activity = 0.0
@@ -142,9 +143,15 @@ class LDAPConnection(protocol.Protocol):
     def stopProducing(self) -> None:  # noqa: N802  Twisted's name
         """Nothing to do: connectionLost follows."""
 
+    def handshakeCompleted(self) -> None:  # noqa: N802  Twisted's name
+        """TLS stands."""
+        self._shaking_hands = False
+        self.update_reading()
+
     def update_reading(self) -> None:
         """Read only while what was read before is taken: no more is kept for a client than one chunk."""
-        reading = not (self.paused or self._waiting or self.session.is_holding)
+        # TLS pauses us while what it has to send waits for the handshake, which needs to be read.
+        reading = self._shaking_hands or not (self.paused or self._waiting or self.session.is_holding)
         if reading is not self._reading and not self.lost:
             self._reading = reading
             if reading:
@@ -157,16 +164,20 @@ class LDAPConnection(protocol.Protocol):
 
     def _process(self, data: bytes) -> None:
         events = self.session.receive_data(data)
-        own = self.session.data_to_send()
         if events:
             if self._waiting:
                 self._waiting.extend(events)
             else:
                 self._serve(events)
-        if own:
-            self.send(own)
+        self.send_own()
         if self.session.is_ended:
             self._end()
+
+    def send_own(self) -> None:
+        """What the session itself has to say: refusals of what it could not decode, the notice at its end."""
+        own = self.session.data_to_send()
+        if own:
+            self.send(own)
 
     def process_held(self) -> None:
         """Take what came while a bind was in progress."""
@@ -318,7 +329,7 @@ class LDAPConnection(protocol.Protocol):
     def start_tls(self) -> None:
         """Hand the connection over to TLS; the answer to StartTLS has been sent."""
         self._direct = False
-        self._tls = True
+        self._tls = self._shaking_hands = True
         self.transport.unregisterProducer()
         self.transport.startTLS(self.service.tls)
         self.transport.registerProducer(self, True)
@@ -357,9 +368,7 @@ class LDAPConnection(protocol.Protocol):
             self._disconnect()
 
     def _disconnect(self) -> None:
-        notice = self.session.data_to_send()
-        if notice:
-            self.send(notice)
+        self.send_own()
         self._end()
 
     def _end(self) -> None:
