@@ -124,7 +124,7 @@ def test_neg_015_rights_from_before_are_kept_and_a_user_signs_in_after(shared_no
 
 def test_neg_015_what_was_refused_before_it_is_answered_in_the_clear(shared_node: Node) -> None:
     """Nothing of ours stands between the answer to StartTLS and the handshake, or there would be none."""
-    unreadable = wire.message(1, wire.sequence(wire.text("1.3.6.1.4.1.4203.1.11.3", 0x8E), tag=0x77))
+    unreadable = wire.message(1, wire.extended("é"))
     with connect(shared_node) as connection:
         connection.socket.sendall(unreadable + wire.message(2, wire.extended(START_TLS)))
         codes = []
