@@ -218,9 +218,7 @@ def test_refused(name: str, value: bytes) -> None:
         BY_NAME[name].check(value)
 
 
-@pytest.mark.parametrize(
-    "name", ["INTEGER", "Boolean", "DN", "Generalized Time", "UUID", "IA5 String"]
-)
+@pytest.mark.parametrize("name", ["INTEGER", "Boolean", "DN", "Generalized Time", "UUID", "IA5 String"])
 def test_a_refusal_never_repeats_the_value(name: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         BY_NAME[name].check(b"hunter2 \xff")
