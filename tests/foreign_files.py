@@ -26,7 +26,12 @@ class FetchError(Exception):
 
 def example_ldif() -> Path:
     """Example.ldif of 389-ds-base: an organisation with people, groups and access control instructions."""
-    return _once("389/Example.ldif", _fetch_389)
+    return dirsrv() / "data" / "Example.ldif"
+
+
+def dirsrv() -> Path:
+    """Of 389-ds-base: its folder with `schema` and `data`."""
+    return _once("389/dirsrv", _fetch_389)
 
 
 def openldap_source() -> Path:
@@ -57,8 +62,7 @@ def _fetch_389(work: Path) -> None:
         apt("download", "389-ds-base")
     package = next(work.glob("389-ds-base_*.deb"))
     _run(["dpkg-deb", "-x", str(package), str(work / "root")], work)
-    found = next((work / "root").rglob("Example.ldif"))
-    _put(found, FOLDER / "389" / "Example.ldif")
+    _put(work / "root" / "usr" / "share" / "dirsrv", FOLDER / "389" / "dirsrv")
 
 
 def _fetch_openldap(work: Path) -> None:

@@ -1,12 +1,10 @@
 """Schemas and entries that others wrote: OpenLDAP's and 389 Directory Server's own files.
 
-They stand where Debian's packages slapd and 389-ds-base put them; `LIGHTWAVE_DIRSRV` names another folder for
-the latter (the unpacked package's usr/share/dirsrv).
+They stand where Debian's package slapd puts them, and in 389-ds-base, which is fetched and unpacked.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from clients import lacks
+from foreign_files import FetchError, dirsrv
 from lightwave.directory.ldap.dn import parse_dn
 from lightwave.directory.ldap.ldif import ContentRecord, read_ldif
 from lightwave.directory.schema.attribute import AttributeDescription
@@ -24,7 +23,15 @@ from lightwave.directory.schema.reading import READERS, parse_definition
 from lightwave.directory.schema.schema import Schema
 
 OPENLDAP = Path("/etc/ldap/schema")
-DIRSRV = Path(os.environ.get("LIGHTWAVE_DIRSRV", "/usr/share/dirsrv"))
+
+
+def dirsrv_folder() -> Path:
+    """389-ds-base's folder; without it the test ends."""
+    try:
+        return dirsrv()
+    except FetchError:
+        lacks("389-ds-base")
+        raise
 
 
 def definitions_of_ldif(path: Path) -> Iterator[Definition]:
@@ -103,7 +110,7 @@ def test_what_we_define_agrees_with_openldap(schema: Schema) -> None:
 
 
 def test_389s_schemas_can_be_read() -> None:
-    folder = DIRSRV / "schema"
+    folder = dirsrv_folder() / "schema"
     if not folder.is_dir():
         lacks("389-ds-base")
     assert sum(len(list(definitions_of_ldif(path))) for path in sorted(folder.glob("*.ldif"))) > 1_000
@@ -111,7 +118,7 @@ def test_389s_schemas_can_be_read() -> None:
 
 @pytest.mark.parametrize("name", ["Example.ldif", "Ace.ldif"])
 def test_389s_example_passes_every_check(schema: Schema, name: str) -> None:
-    path = DIRSRV / "data" / name
+    path = dirsrv_folder() / "data" / name
     if not path.exists():
         lacks("389-ds-base")
     names = set()
