@@ -14,9 +14,9 @@ A request stays in `outstanding` from its return until `finish`. Unbind and aban
 After `finish` of a bind the caller asks for what was held by `receive_data(b"")`. While `is_holding` it
 should not read from the peer, else more than `max_held` octets may come and end the session.
 
-What the session answers by itself stands in `data_to_send()`: a refused request, StartTLS out of place, and
-at last the Notice of Disconnection. Take it after what `receive_data` returned is answered or begun. Protocol
-errors come out as `closing`, never as exceptions.
+What can't be served comes out as a `Refused` among the requests, so that answers leave in the order of what
+they answer. The Notice of Disconnection stands in `data_to_send()`; take it after all that `receive_data`
+returned is answered or begun. Protocol errors come out as `closing`, never as exceptions.
 
 At most `max_pdu` octets of an incomplete PDU are kept; one that claims more is refused at its header. This
 is on the way of every request: a chunk that is one whole PDU is decoded where it is, without a copy.
@@ -49,7 +49,6 @@ from lightwave.directory.ldap.responses import (
     TAG_MODIFY_RESPONSE,
     TAG_SEARCH_DONE,
     encode_notice_of_disconnection,
-    encode_result,
 )
 from lightwave.directory.ldap.result import RequestError, ResultCode
 from lightwave.wire.ber import BerError
@@ -62,14 +61,16 @@ class Closing(NamedTuple):
     message: str
 
 
-class Busy(NamedTuple):
-    """A request beyond `limits.outstanding`: to be answered with busy in a response of this tag."""
+class Refused(NamedTuple):
+    """A request that is malformed, out of place or one too many: to be answered in a response of this tag."""
 
     message_id: int
     tag: int
+    code: ResultCode
+    message: str
 
 
-Event = LDAPMessage | Busy
+Event = LDAPMessage | Refused
 
 
 class _State(Enum):
@@ -249,7 +250,7 @@ class ServerSession:
             try:
                 message = decode_message_content(data, start, stop, self.limits.decode)
             except RequestError as error:
-                self._refuse(error.message_id, error.response_tag, error.code, error.message)
+                self._refuse(events, error.message_id, error.response_tag, error.code, error.message)
             except BerError as error:
                 self._end(ResultCode.PROTOCOL_ERROR, str(error))
             else:
@@ -270,11 +271,11 @@ class ServerSession:
         else:
             self._discard()
 
-    def _refuse(self, message_id: int, tag: int, code: ResultCode, message: str) -> None:
+    def _refuse(self, events: list[Event], message_id: int, tag: int, code: ResultCode, message: str) -> None:
         if message_id in self.outstanding:
             self._end(ResultCode.PROTOCOL_ERROR, "message id in use")
         else:
-            self._output += encode_result(message_id, tag, code, message=message)
+            events.append(Refused(message_id, tag, code, message))
 
     def _accept(self, message: LDAPMessage, pos: int, events: list[Event]) -> None:
         """Enter a request that came at offset `pos` into the books and return it by `events`."""
@@ -295,12 +296,14 @@ class ServerSession:
             self._state = _State.BINDING
             self._bind_id = message_id
         elif len(self.outstanding) >= self.limits.outstanding:
-            events.append(Busy(message_id, tag))
+            events.append(Refused(message_id, tag, ResultCode.BUSY, "too many requests are outstanding"))
             return
         elif isinstance(request, ExtendedRequest) and request.oid == START_TLS:
             if self.outstanding or self.tls_active or self.sasl_pending or pos < self._early:
                 # RFC 4511 section 4.14.1, RFC 4513 section 3.1.1
-                self._refuse(message_id, tag, ResultCode.OPERATIONS_ERROR, "StartTLS is not possible now")
+                self._refuse(
+                    events, message_id, tag, ResultCode.OPERATIONS_ERROR, "StartTLS is not possible now"
+                )
                 return
             self._state = _State.TLS_ASKED
         self.outstanding[message_id] = tag

@@ -21,7 +21,7 @@ from lightwave.directory.ldap.limits import SessionLimits
 from lightwave.directory.ldap.requests import BindRequest, SearchRequest, UnbindRequest
 from lightwave.directory.ldap.responses import encode_result
 from lightwave.directory.ldap.result import ResultCode
-from lightwave.directory.ldap.session import Busy, Event, ServerSession
+from lightwave.directory.ldap.session import Event, Refused, ServerSession
 from lightwave.directory.operations.context import Context, Limits
 from lightwave.directory.operations.outcome import Outcome, log_failure, outcome_of
 from lightwave.directory.server import requests
@@ -169,12 +169,11 @@ class LDAPConnection(protocol.Protocol):
                 self._waiting.extend(events)
             else:
                 self._serve(events)
-        self.send_own()
-        if self.session.is_ended:
-            self._end()
+        if self.session.is_ended and not self._waiting:
+            self._disconnect()
 
     def send_own(self) -> None:
-        """What the session itself has to say: refusals of what it could not decode, the notice at its end."""
+        """What the session itself has to say: the notice at its end."""
         own = self.session.data_to_send()
         if own:
             self.send(own)
@@ -191,6 +190,8 @@ class LDAPConnection(protocol.Protocol):
             self._waiting.clear()
             self._serve(events)
             self.update_reading()
+            if self.session.is_ended and not self._waiting:
+                self._disconnect()
 
     def _wait(self, events: list[Event]) -> None:
         """Serve the rest of a chunk later: others have their turn, or the client has answers to take first."""
@@ -215,10 +216,10 @@ class LDAPConnection(protocol.Protocol):
                         out.clear()
                         self._wait(events[position:])
                         break
-                if type(event) is Busy:
-                    out.append(encode_result(event.message_id, event.tag, ResultCode.BUSY))
+                if type(event) is Refused:
+                    out.append(encode_result(event.message_id, event.tag, event.code, message=event.message))
                     continue
-                request = event.request  # type: ignore[union-attr]  # Busy went the way above
+                request = event.request  # type: ignore[union-attr]  # Refused went the way above
                 kind = type(request)
                 if kind not in _RIGHTLESS and not self.is_live(txn):
                     break

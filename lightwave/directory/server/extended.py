@@ -84,7 +84,6 @@ def _start_tls(connection: LDAPConnection, message: LDAPMessage, request: Extend
     check_no_value(request.value)
     if connection.service.tls is None:
         raise DirectoryError(ResultCode.UNAVAILABLE, "this server has no certificate")
-    connection.send_own()  # nothing may stand between this answer and the handshake
     _answer(connection, message.message_id, Outcome(ResultCode.SUCCESS), START_TLS)
     connection.start_tls()
     connection.session.tls_started()
