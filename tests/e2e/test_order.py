@@ -7,7 +7,7 @@ from reference import wire
 from serving import connect
 
 NOTICE = 0
-MALFORMED = wire.control("1..2")
+MALFORMED = wire.control("")
 
 
 def test_a_refusal_is_not_overtaken(node: Node) -> None:
