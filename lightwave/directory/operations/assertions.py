@@ -1,0 +1,66 @@
+"""The assertion control (RFC 4528): the target of an operation has to pass a filter, or nothing is done.
+
+The filter is asked with the requester's rights, as a search would ask it, so that the control tells nobody what he
+can't see: what he may not read, and secrets, are Undefined, and Undefined fails. The operation calls
+`check_assertion` in its own transaction, after it has found the target and before it does anything.
+"""
+
+from __future__ import annotations
+
+from lightwave.directory.access.attribute_set import AttributeSet
+from lightwave.directory.access.decision import decide, relation_of
+from lightwave.directory.access.descriptor import effective_descriptor
+from lightwave.directory.access.rights import Right
+from lightwave.directory.ldap.filters import Filter
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.ldap.search_controls import ASSERTION, decode_assertion
+from lightwave.directory.operations.attribute_table import AttributeTable
+from lightwave.directory.operations.candidate import Candidate
+from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.resolved_filter import Resolver
+from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.record import Record
+
+
+def asserted_filter(context: Context) -> Filter | None:
+    """The filter of the request's assertion control; None without one. Its value was checked with the controls."""
+    for control in context.controls:
+        if control.oid == ASSERTION:
+            return decode_assertion(control).filter
+    return None
+
+
+def check_assertion(
+    txn: ReadTransaction,
+    schema: Schema,
+    context: Context,
+    tenant: int,
+    entry_id: int,
+    record: Record,
+    filter: Filter,
+    *,
+    readable: AttributeSet | None = None,
+) -> None:
+    """Raises DirectoryError assertionFailed unless `filter` is True of the entry (RFC 4528 §3).
+
+    readable: the attributes that the requester may read, where that was decided already.
+    """
+    if readable is None:
+        token = context.token
+        descriptor = effective_descriptor(txn, tenant, entry_id, record)
+        decision = decide(token, descriptor, relation_of(token, tenant, entry_id))
+        if not decision.allows(Right.READ_PROPERTY):
+            raise _failed()
+        readable = decision.readable
+    # A write may come in the very batch in which an attribute got its number: the entry's own are asked for.
+    keys = dict(txn.store.caches.attribute_keys)
+    keys.update((number, txn.attribute_key(number)) for number in record.numbers() if number not in keys)
+    table = AttributeTable(schema, keys)
+    candidate = Candidate(txn, schema, tenant, entry_id, record, readable, context.now)
+    if Resolver(table, txn.find).resolve(filter).matches(candidate) is not True:
+        raise _failed()
+
+
+def _failed() -> DirectoryError:
+    return DirectoryError(ResultCode.ASSERTION_FAILED, "the entry does not pass the assertion")
