@@ -48,7 +48,7 @@ from lightwave.identity.password_attributes import PasswordPrepare
 from lightwave.identity.trust import ClientTrust
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration, check_local_path
 from lightwave.server.hashing_settings import read_hashing_cost
-from lightwave.server.reactor import install_reactor
+from lightwave.server.reactor import announce_turns, install_reactor
 from lightwave.server.threads import ComputationThreads
 
 log = logging.getLogger("lightwave.server")
@@ -85,7 +85,12 @@ def domain_dn(domain: str) -> bytes:
 
 
 def write_pipeline(
-    store: Store, schemas: SchemaSource, committer: Any, threads: Any, hashing: HashingCost
+    store: Store,
+    schemas: SchemaSource,
+    committer: Any,
+    threads: Any,
+    hashing: HashingCost,
+    liveness: TokenLiveness,
 ) -> WritePipeline:
     """The one way of writes, with identity's implementations of its ports."""
     return WritePipeline(
@@ -96,7 +101,7 @@ def write_pipeline(
         (*default_plugins(), AdministratorRule()),
         threads,
         new_guid=new_guid,
-        liveness=TokenLiveness(schemas.current),
+        liveness=liveness,
     )
 
 
@@ -139,7 +144,9 @@ class Node:
         chain = configuration.certificate_path.read_bytes()
         roots = configuration.ca_path.read_bytes()
         issuers = (*x509.load_pem_x509_certificates(roots), *x509.load_pem_x509_certificates(chain)[1:])
-        pipeline = write_pipeline(self._store, schemas, self._committer, self._threads, hashing)
+        # Shared, so that a write finds the verdict that the reading of its request came to.
+        liveness = TokenLiveness(schemas.current)
+        pipeline = write_pipeline(self._store, schemas, self._committer, self._threads, hashing, liveness)
         self._service = DirectoryService(
             store=self._store,
             schemas=schemas,
@@ -148,7 +155,7 @@ class Node:
             authenticator=Authenticator(
                 schemas.current, hashing, ClientTrust(issuers), owner_uid=configuration.data.stat().st_uid
             ),
-            liveness=TokenLiveness(schemas.current),
+            liveness=liveness,
             threads=self._threads,
             settings=SettingsSource(node),
             facts=_facts(configuration, self._store),
@@ -162,6 +169,7 @@ class Node:
                 roots + b"".join(_pem(one) for one in x509.load_pem_x509_certificates(chain)[1:]),
             ),
         )
+        announce_turns(reactor, self._service.turn)
         self._upkeep = (
             IndexBuilder(self._store, schemas, self._committer),
             Sweep(self._store, schemas, self._committer, time.time),

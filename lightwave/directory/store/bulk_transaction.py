@@ -137,6 +137,11 @@ class BulkTransaction(WriteTransaction):
         self._names: dict[NormalisedDN, tuple[int, int]] = {}
         self._places: dict[int, Place] = {}
 
+    def child(self) -> WriteTransaction:
+        """See `WriteTransaction.child`; it sees what has been put off."""
+        self.flush()
+        return super().child()
+
     def flush(self) -> None:
         """Put what was put off, then the counters."""
         self._deferred.put()

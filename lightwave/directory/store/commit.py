@@ -197,7 +197,6 @@ class Committer:
             outcome = store_error(error) if isinstance(error, lmdb.Error | OSError) else error
             batch.suspect = _is_of_lmdb(error)
             batch.jobs.append((job, outcome, False))
-            batch.transaction.forget()
         else:
             batch.jobs.append((job, result, True))
 

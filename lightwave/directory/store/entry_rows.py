@@ -140,6 +140,11 @@ class EntryTransaction(NumberingTransaction):
             operational=list(operational.items()),
         )
         self.raw.put(entry_key(tenant, entry_id), data, db=self._databases.entries)
+        self._forget(tenant, entry_id)
+
+    def _forget(self, tenant: int, entry_id: int) -> None:
+        """The entry's record is another from now on."""
+        self._memory.records.pop((tenant, entry_id), None)
 
     def _put_stamps(self, tenant: int, entry_id: int, stamps: LocalStamps) -> None:
         self.raw.put(entry_key(tenant, entry_id), encode_stamps(stamps), db=self._databases.stamps)

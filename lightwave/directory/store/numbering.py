@@ -1,7 +1,7 @@
 """What every write advances: counters and clock, the local numbers, generations, and the definitions of indexes.
 
-Counters are read once a transaction and put at its end; a child puts them before it commits and its parent then reads
-them again. So a number that an undone child gave out is given again.
+Counters are read once and put at the end of the outermost transaction. A child counts on a copy, which its parent takes
+over when it commits. So a number that an undone child gave out is given again.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 import lmdb
 
 from lightwave.directory.store import clock, layout
-from lightwave.directory.store.caches import NamingContext, load_contexts
-from lightwave.directory.store.errors import EntryExists, StoreError, store_error
+from lightwave.directory.store.batch_memory import BatchMemory
+from lightwave.directory.store.caches import NamingContext, Place, load_contexts
+from lightwave.directory.store.errors import EntryExists, NoSuchEntry, StoreError, store_error
 from lightwave.directory.store.indexes import IndexDefinition, IndexDefinitions, IndexKind, load_definitions
 from lightwave.directory.store.layout import Counters, pack_id
 from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.record import CONTEXT, Record
 from lightwave.directory.store.stamps import LocalStamp, Stamp
 
 if TYPE_CHECKING:
@@ -42,13 +44,14 @@ class Change:
 class NumberingTransaction(ReadTransaction):
     """Reads its own writes; bypasses all caches that hold committed state."""
 
-    __slots__ = ("_counters", "_definitions", "_dirty", "_parent")
+    __slots__ = ("_counters", "_definitions", "_dirty", "_memory", "_parent")
 
     def __init__(
         self, store: Store, raw: lmdb.Transaction[bytes], parent: NumberingTransaction | None
     ) -> None:
         super().__init__(store, raw, -1)
         self._parent = parent
+        self._memory: BatchMemory = BatchMemory() if parent is None else parent._memory
         self._counters: Counters | None = None
         self._dirty = False
         self._definitions: IndexDefinitions | None = None
@@ -68,8 +71,8 @@ class NumberingTransaction(ReadTransaction):
         self.abort()
 
     def flush(self) -> None:
-        """Put the counters where a child or the commit expects them."""
-        if self._dirty and self._counters is not None:
+        """Put what was put off until the commit: the counters."""
+        if self._dirty and self._counters is not None and self._parent is None:
             data = layout.encode_counters(self._counters)
             self.raw.put(layout.META_COUNTERS, data, db=self._databases.meta)
             self._dirty = False
@@ -80,26 +83,33 @@ class NumberingTransaction(ReadTransaction):
             self.flush()
             self.raw.commit()
         except lmdb.Error as error:
-            self.raw.abort()
+            self.abort()
             raise store_error(error, self.store.environment.path()) from error
-        if self._parent is not None:
-            self._parent.forget()
+        parent = self._parent
+        if parent is not None and self._dirty:
+            parent._counters = self._counters
+            parent._dirty = True
+            parent._definitions = None
 
     def abort(self) -> None:
         """Undo everything of this transaction."""
         self.raw.abort()
-
-    def forget(self) -> None:
-        """Drop what was remembered of meta: a child has changed it."""
-        self._counters = None
-        self._definitions = None
-        self._dirty = False
+        self._memory.clear()
 
     def counters(self) -> Counters:
         """The counters as this transaction advances them."""
         if self._counters is None:
-            self._counters = self._load_counters()
+            self._counters = self._inherited() or self._load_counters()
         return self._counters
+
+    def _inherited(self) -> Counters | None:
+        """A copy of the counters of the nearest ancestor that has any: those in the store may be behind."""
+        ancestor = self._parent
+        while ancestor is not None:
+            if ancestor._counters is not None:
+                return ancestor._counters.copy()
+            ancestor = ancestor._parent
+        return None
 
     def _load_counters(self) -> Counters:
         data = self.raw.get(layout.META_COUNTERS, db=self._databases.meta)
@@ -131,6 +141,46 @@ class NumberingTransaction(ReadTransaction):
         """Note a clock value of another server; raises `clock.ClockAhead` where it is too far in the future."""
         counters = self._advance()
         counters.clock = clock.receive(counters.clock, remote, self.store.now())
+
+    # --- what the batch remembers -------------------------------------------------------------------------------------
+
+    def record(self, tenant: int, entry_id: int) -> Record:
+        """See `ReadTransaction.record`. Hot: an operation asks for the same few records several times."""
+        record = self._memory.records.get((tenant, entry_id))
+        if record is None:
+            record = super().record(tenant, entry_id)
+            self._memory.keep_record(tenant, entry_id, record)
+        return record
+
+    def place(self, tenant: int, entry_id: int) -> Place:
+        """See `ReadTransaction.place`."""
+        memory = self._memory
+        place = memory.places.get(entry_id)
+        if place is None and not memory.displaced:
+            place = self._caches.places.get(entry_id)  # of the state that this batch began with
+        if place is None:
+            place = super().place(tenant, entry_id)
+            memory.keep_place(entry_id, place)
+        return place
+
+    def find(self, dn: NormalisedDN) -> tuple[int, int]:
+        """See `ReadTransaction.find`."""
+        above = dn[1:]
+        memory = self._memory
+        parent = memory.parents.get(above)
+        if parent is None and not memory.displaced:
+            parent = self._caches.names.get(above)  # of the state that this batch began with
+        if parent is None or dn in self.naming_contexts():
+            found = self._find(dn)
+            if len(dn) > 1 and above not in memory.parents:
+                record = self.record(*found)
+                if not record.flags & CONTEXT:
+                    memory.keep_parent(above, found[0], record.parent)
+            return found
+        child = self.find_child(parent[0], parent[1], dn[0])
+        if child is None:
+            raise NoSuchEntry(*parent)
+        return parent[0], child
 
     # --- numbers and meta ------------------------------------------------------------------------------------------
 

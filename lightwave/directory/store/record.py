@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntFlag
 from functools import lru_cache
 
@@ -217,6 +217,40 @@ def encode_record(
     parts += [encoded for _, encoded in user]
     parts += [encoded for _, encoded in operational]
     body = b"".join(parts)
+    return body + _CRC.pack(zlib.crc32(body))
+
+
+_CHANGED = struct.Struct(">QQI")  # usnChanged, expires, end of the user block
+_CHANGED_AT = _HEADER_SIZE - _CHANGED.size
+
+
+def replace_attributes(record: Record, replaced: Mapping[int, bytes], usn_changed: int) -> bytes:
+    """The bytes of a record in which attributes that it has get other encodings, and all else stays.
+
+    Hot: what is not replaced is copied as it stands.
+    """
+    data, numbers, blocks = record.data, record._numbers, record._blocks
+    ends = list(record._ends)
+    parts: list[bytes] = []
+    copied, grown = blocks, 0
+    for at, number in enumerate(numbers):
+        encoded = replaced.get(number)
+        if encoded is not None:
+            stop = blocks + record._ends[at]
+            start = blocks + record._ends[at - 1] if at else blocks
+            parts += (data[copied:start], encoded)
+            copied = stop
+            grown += len(encoded) - stop + start
+        ends[at] += grown
+    parts.append(data[copied:-4])
+    users, count = record._counts
+    head = (
+        data[:_CHANGED_AT],
+        _CHANGED.pack(usn_changed, record.expires, ends[users - 1] if users else 0),
+        _table(count).pack(*numbers, *ends),
+        data[_HEADER_SIZE + 8 * count : blocks],
+    )
+    body = b"".join((*head, *parts))
     return body + _CRC.pack(zlib.crc32(body))
 
 

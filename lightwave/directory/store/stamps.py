@@ -19,7 +19,7 @@ entry's stamps, integers big-endian:
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -42,6 +42,8 @@ _COUNT = struct.Struct(">H")
 _ATTRIBUTE = struct.Struct(">IQI")
 _VALUES = struct.Struct(">II")
 _VALUE = struct.Struct(">QIBH")
+_NO_VALUES = _COUNT.pack(0)
+_NOTHING_STAMPED = b"\0" + _COUNT.pack(0) + _NO_VALUES
 _NAME, _DELETED, _REVIVED, _FORMER_PARENT = 1, 2, 4, 8
 
 
@@ -105,6 +107,34 @@ def encode_stamps(stamps: LocalStamps) -> bytes:
             parts.append(_VALUE.pack(stamp.clock, stamp.server, present, len(identity)))
             parts.append(identity)
     return b"".join(parts)
+
+
+def stamp_attributes(data: bytes, numbers: Iterable[int], stamp: LocalStamp) -> bytes:
+    """The bytes of an entry's stamps after these attributes were written as wholes.
+
+    Hot: stamps without stamps of values, which most entries have, are patched where they are.
+    """
+    packed = _STAMP.pack(*stamp)
+    if data.startswith(packed):
+        return data  # written by the operation that made the entry: its stamp says so already
+    if len(data) == _STAMP.size:
+        data += _NOTHING_STAMPED
+    elif data[12] or len(data) != 17 + 16 * int.from_bytes(data[13:15], "big"):
+        stamps = decode_stamps(data)
+        for number in numbers:
+            stamps.set_attribute(number, stamp)
+        return encode_stamps(stamps)
+    table = data[15:-2]
+    for number in numbers:
+        key = number.to_bytes(4, "big")
+        at = table.find(key)
+        while at > 0 and at % 16:  # within a stamp
+            at = table.find(key, at + 1)
+        if at < 0:
+            table += key + packed
+        else:
+            table = table[: at + 4] + packed + table[at + 16 :]
+    return b"%b%b%b%b" % (data[:13], _COUNT.pack(len(table) // 16), table, _NO_VALUES)
 
 
 def decode_stamps(data: bytes) -> LocalStamps:

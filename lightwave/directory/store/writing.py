@@ -23,11 +23,13 @@ from lightwave.directory.store.record import (
     DYNAMIC,
     HAS_LINKS,
     TOMBSTONE,
+    Record,
     encode_attribute,
     encode_record,
+    replace_attributes,
 )
 from lightwave.directory.store.sealing import seal
-from lightwave.directory.store.stamps import EntryStamps, local_stamps
+from lightwave.directory.store.stamps import EntryStamps, local_stamps, stamp_attributes
 
 if TYPE_CHECKING:
     from lightwave.directory.schema.attribute import AttributeDescription
@@ -64,7 +66,6 @@ class WriteTransaction(EntryTransaction):
 
     def child(self) -> WriteTransaction:
         """Begin a child transaction; a context manager that commits into this one, or undoes itself alone."""
-        self.flush()
         raw = self.store.environment.begin(parent=self.raw, write=True)
         return WriteTransaction(self.store, raw, self)
 
@@ -135,6 +136,51 @@ class WriteTransaction(EntryTransaction):
     ) -> None:
         """Change attributes of an entry. Raises `NoSuchEntry`."""
         record = self.record(tenant, entry_id)
+        by_type = self.definitions().by_type
+        numbers = record.numbers()
+        replaced: dict[int, bytes] = {}
+        for one in changes:
+            description = one.description
+            number = self.attribute_number_for(description)
+            attribute = description.type
+            if not one.values or number not in numbers or attribute.is_link or attribute.oid in by_type:
+                break
+            if not one.whole:
+                break
+            replaced[number] = encode_attribute(description.text.encode(), one.values)
+        else:
+            self._replace_attributes(tenant, entry_id, record, replaced, change)
+            return
+        self._update_blocks(tenant, entry_id, record, changes, change)
+
+    def _replace_attributes(
+        self, tenant: int, entry_id: int, record: Record, replaced: dict[int, bytes], change: Change
+    ) -> None:
+        """Most modifies: whole attributes that are there already, in no index, get other values.
+
+        The record and its stamps are patched: half the cost of taking them apart (10 of 20 µs).
+        """
+        key, databases, raw = entry_key(tenant, entry_id), self._databases, self.raw
+        stamps = raw.get(key, db=databases.stamps)
+        if stamps is None:
+            raise NoSuchEntry(tenant)
+        raw.put(key, stamp_attributes(stamps, replaced, change.local), db=databases.stamps)
+        usn = record.usn_changed
+        if usn < change.usn:  # else this change touched the entry before
+            usn = self.next_usn(change)
+            self._put_usn(tenant, entry_id, record.usn_changed, usn)
+        raw.put(key, replace_attributes(record, replaced, usn), db=databases.entries)
+        self._forget(tenant, entry_id)
+
+    def _update_blocks(
+        self,
+        tenant: int,
+        entry_id: int,
+        record: Record,
+        changes: Sequence[AttributeChange],
+        change: Change,
+    ) -> None:
+        """Any change of attributes: indexes, links that wait, attributes that come and go."""
         stamps = self.local_stamps(tenant, entry_id)
         user, operational = record_blocks(record)
         by_type = self.definitions().by_type
@@ -182,6 +228,7 @@ class WriteTransaction(EntryTransaction):
             raise StoreError("an entry can't be moved below itself")
         self._delete_child(tenant, record, entry_id)
         self._put_child(tenant, new_parent, normalised_rdn, entry_id)
+        self._memory.displace(entry_id, leaf=not self.has_children(tenant, entry_id))
         stamps = self.local_stamps(tenant, entry_id)
         stamps.name = change.local
         if new_parent != record.parent:  # where it stays when merging has to undo the move
@@ -221,6 +268,7 @@ class WriteTransaction(EntryTransaction):
         self._strip(tenant, entry_id, record, change, describe)
         self._delete_child(tenant, record, entry_id)
         self._put_child(tenant, new_parent, normalised_rdn, entry_id)
+        self._memory.displace(entry_id, leaf=True)
         stamps = self.local_stamps(tenant, entry_id)
         stamps.deleted = stamps.name = change.local
         stamps.values.clear()
@@ -264,6 +312,8 @@ class WriteTransaction(EntryTransaction):
         self._expire(tenant, entry_id, record.expires, None)
         for database in (databases.entries, databases.stamps):
             self.raw.delete(key, db=database)
+        self._forget(tenant, entry_id)
+        self._memory.displace(entry_id, leaf=True)
         self.raw.delete(guid_key(tenant, record.guid), db=databases.guids)
         if record.flags & CONTEXT:
             self.raw.delete(layout.context_name(tenant, entry_id), db=databases.meta)
