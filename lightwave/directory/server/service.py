@@ -15,6 +15,7 @@ from lightwave.directory.operations.root_dse import ServerFacts
 from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.operations.search import Searches
 from lightwave.directory.server.settings import ADMINISTRATOR_LIMITS, Settings, SettingsSource
+from lightwave.directory.server.turn import Turn
 from lightwave.directory.store.environment import Store
 from lightwave.identity.authentication import Authenticator
 from lightwave.identity.liveness import TokenLiveness
@@ -46,6 +47,10 @@ class DirectoryService:
     """context factory for StartTLS; None where the node has no certificate"""
     connections: set[LDAPConnection] = field(default_factory=set)
     serial: int = 0
+    turn: Turn = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.turn = Turn(self.store, self.schemas)
 
     def limits_of(self, token: Token, settings: Settings) -> Limits:
         """What the bearer of `token` may ask for."""
