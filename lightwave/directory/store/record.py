@@ -232,16 +232,15 @@ def replace_attributes(record: Record, replaced: Mapping[int, bytes], usn_change
     data, numbers, blocks = record.data, record._numbers, record._blocks
     ends = list(record._ends)
     parts: list[bytes] = []
-    copied, grown = blocks, 0
-    for at, number in enumerate(numbers):
-        encoded = replaced.get(number)
-        if encoded is not None:
-            stop = blocks + record._ends[at]
-            start = blocks + record._ends[at - 1] if at else blocks
-            parts += (data[copied:start], encoded)
-            copied = stop
-            grown += len(encoded) - stop + start
-        ends[at] += grown
+    copied = blocks
+    for at, encoded in sorted((numbers.index(number), encoded) for number, encoded in replaced.items()):
+        stop = blocks + record._ends[at]
+        start = blocks + record._ends[at - 1] if at else blocks
+        parts += (data[copied:start], encoded)
+        copied = stop
+        grown = len(encoded) - stop + start
+        if grown:
+            ends[at:] = [end + grown for end in ends[at:]]
     parts.append(data[copied:-4])
     users, count = record._counts
     head = (
