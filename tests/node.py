@@ -36,11 +36,11 @@ def run_lightwave(arguments: Sequence[str | Path], timeout: float = 600) -> str:
 
 
 def free_offset() -> int:
-    """A number that, added to 389 and 636, gives two ports that nothing listens on."""
+    """A number that, added to the standard ports of LDAP and HTTP, gives ports that nothing listens on."""
     while True:
         offset = random.randrange(12_000, 60_000)
         try:
-            for port in (389, 636):
+            for port in (389, 636, 80, 443):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", port + offset))
         except OSError:
@@ -109,6 +109,18 @@ class Node:
     @property
     def tls_port(self) -> int:
         return 636 + self.port_offset
+
+    @property
+    def http_url(self) -> str:
+        return f"http://127.0.0.1:{80 + self.port_offset}"
+
+    @property
+    def https_url(self) -> str:
+        return f"https://localhost:{443 + self.port_offset}"
+
+    @property
+    def http_socket(self) -> Path:
+        return self.folder / "http"
 
     @property
     def url(self) -> str:

@@ -51,8 +51,20 @@ class NodeConfiguration:
         return 636 + self.port_offset
 
     @property
+    def http_port(self) -> int:
+        return 80 + self.port_offset
+
+    @property
+    def https_port(self) -> int:
+        return 443 + self.port_offset
+
+    @property
     def ldapi_path(self) -> Path:
         return self.data / "ldapi"
+
+    @property
+    def http_path(self) -> Path:
+        return self.data / "http"
 
     @property
     def ca_path(self) -> Path:

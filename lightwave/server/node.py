@@ -50,6 +50,7 @@ from lightwave.server.configuration import ConfigurationError, NodeConfiguration
 from lightwave.server.hashing_settings import read_hashing_cost
 from lightwave.server.reactor import announce_turns, install_reactor
 from lightwave.server.threads import ComputationThreads
+from lightwave.server.web import Web
 
 log = logging.getLogger("lightwave.server")
 
@@ -170,6 +171,7 @@ class Node:
             ),
         )
         announce_turns(reactor, self._service.turn)
+        self._web = Web(configuration, self._service, reactor)
         self._upkeep = (
             IndexBuilder(self._store, schemas, self._committer),
             Sweep(self._store, schemas, self._committer, time.time),
@@ -192,6 +194,7 @@ class Node:
                 configuration.ldaps_port,
             )
             self._ports.append(listen_local(self._reactor, self._service, configuration.ldapi_path))
+            self._ports += self._web.start()
         except OSError as error:
             self._stop_parts()
             raise ConfigurationError(
@@ -228,8 +231,9 @@ class Node:
         for port in self._ports:
             yield _stopped(port)
         self._service.drain()
+        self._web.service.drain()
         deadline = time.monotonic() + DRAIN_SECONDS
-        while self._service.connections and time.monotonic() < deadline:
+        while (self._service.connections or self._web.service.connections) and time.monotonic() < deadline:
             yield _after(self._reactor, 0.02)
         for connection in tuple(self._service.connections):
             connection.transport.abortConnection()
@@ -237,7 +241,14 @@ class Node:
 
     def _stop_parts(self) -> None:
         """Whatever one part says, the others are stopped too: a thread left alone would keep the process."""
-        for stop in (self._committer.close, self._threads.stop, self._store.close, self._lock.release):
+        parts = (
+            self._web.stop,
+            self._committer.close,
+            self._threads.stop,
+            self._store.close,
+            self._lock.release,
+        )
+        for stop in parts:
             try:
                 stop()
             except Exception:

@@ -79,26 +79,41 @@ def listen_tcp(
     reactor: Any, service: DirectoryService, addresses: tuple[str, ...], port: int, secure_port: int
 ) -> list[Any]:
     """Listen for LDAP, and for LDAPS when the node has a certificate; raises CannotListenError or OSError."""
+    ports = listen(reactor, port, LDAPFactory(service), addresses)
+    if service.tls is not None:
+        over_tls: Any = TLSMemoryBIOFactory  # as listenSSL does, whose types say less
+        secure = over_tls(service.tls, False, LDAPFactory(service, tls=True))
+        try:
+            ports += listen(reactor, secure_port, secure, addresses)
+        except Exception:
+            _close(ports)
+            raise
+    return ports
+
+
+def listen(reactor: Any, port: int, factory: Any, addresses: tuple[str, ...]) -> list[Any]:
+    """Listen at all addresses, or at none: raises CannotListenError or OSError.
+
+    `::` beside other addresses is left out where the machine has no IPv6.
+    """
     ports: list[Any] = []
     try:
         for address in addresses:
-            plain = LDAPFactory(service)
             try:
-                ports.append(_listen(reactor, port, plain, address))
+                ports.append(_listen(reactor, port, factory, address))
             except OSError as error:
                 if address != "::" or len(addresses) == 1 or error.errno not in _NO_IPV6:
                     raise
-                _log.info("this machine has no IPv6: IPv4 alone is served")
-                continue
-            if service.tls is not None:
-                over_tls: Any = TLSMemoryBIOFactory  # as listenSSL does, whose types say less
-                secure = over_tls(service.tls, False, LDAPFactory(service, tls=True))
-                ports.append(_listen(reactor, secure_port, secure, address))
+                _log.info("this machine has no IPv6: port %d is served over IPv4 alone", port)
     except Exception:
-        for one in ports:
-            one.stopListening()
+        _close(ports)
         raise
     return ports
+
+
+def _close(ports: list[Any]) -> None:
+    for one in ports:
+        one.stopListening()
 
 
 def _listen(reactor: Any, port: int, factory: Any, address: str) -> Any:

@@ -1,0 +1,76 @@
+"""The web listener of a node: its routes, its listeners and what they need, put together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from typing import Any
+
+from twisted.python.threadpool import ThreadPool
+
+from lightwave.directory.server.listeners import listen
+from lightwave.directory.server.service import DirectoryService
+from lightwave.server.configuration import NodeConfiguration
+from lightwave.server.health import health_routes
+from lightwave.web.callers import Callers
+from lightwave.web.listeners import WebFactory, https_factory, listen_local
+from lightwave.web.routing import Router
+from lightwave.web.service import WebService
+
+log = logging.getLogger("lightwave.server")
+
+PAGE_THREADS = 4
+
+
+class Web:
+    """The HTTP side of a node: made with it, started and drained with it."""
+
+    def __init__(self, configuration: NodeConfiguration, directory: DirectoryService, reactor: Any) -> None:
+        self._configuration = configuration
+        self._reactor = reactor
+        self._tls = directory.tls
+        self._threads = ThreadPool(minthreads=0, maxthreads=PAGE_THREADS, name="pages")
+        callers = Callers(
+            directory.store,
+            directory.authenticator,
+            directory.liveness,
+            directory.threads,
+            time.time,
+            os.urandom(32),
+        )
+        router = Router()
+        self.service = WebService(router, callers, time.time, reactor, self._threads)
+        router.add(*health_routes(directory, self.service))
+
+    def start(self) -> list[Any]:
+        """Listen; the ports. Raises CannotListenError or OSError."""
+        configuration = self._configuration
+        ports: list[Any] = []
+        self._threads.start()
+        try:
+            ports += listen(
+                self._reactor, configuration.http_port, WebFactory(self.service), configuration.bind
+            )
+            secure = https_factory(self.service, self._tls)
+            ports += listen(self._reactor, configuration.https_port, secure, configuration.bind)
+            ports.append(listen_local(self._reactor, self.service, configuration.http_path))
+        except Exception:
+            for port in ports:
+                port.stopListening()
+            raise
+        for address in configuration.bind:
+            log.info(
+                "HTTP on %s port %d, HTTPS on port %d",
+                address,
+                configuration.http_port,
+                configuration.https_port,
+            )
+        return ports
+
+    def stop(self) -> None:
+        """End the threads; connections have been drained."""
+        for connection in tuple(self.service.connections):
+            connection.transport.abortConnection()
+        if self._threads.started:
+            self._threads.stop()

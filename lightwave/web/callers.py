@@ -1,0 +1,198 @@
+"""Who calls: the local socket's user, a client certificate, or what the Authorization header says.
+
+A header wins over what the channel knows; without either the caller is anonymous. A password is read only on
+a channel that may carry one. Verification is identity's, in its two phases: heavy hashing runs in threads.
+What a connection has proved once is kept with it, as a digest of the header under a key of this process, and
+the account's liveness is asked at each request. Other schemes (tickets, tokens) are registered by the
+services that understand them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.defer import Deferred, succeed
+
+from lightwave.directory.access.token import ANONYMOUS, Token
+from lightwave.directory.operations.ports import Threads
+from lightwave.directory.store.environment import Store
+from lightwave.identity.authentication import Authenticator, BindCandidate, VerifiedBind
+from lightwave.identity.liveness import TokenLiveness
+from lightwave.identity.names import MAX_NAME
+from lightwave.identity.refusals import AuthenticationFailed, NotLive, Refusal
+from lightwave.sasl.channel import Channel
+from lightwave.sasl.mechanism import ExternalClaim, PasswordClaim
+from lightwave.web.messages import Request
+from lightwave.web.problems import Problem
+
+_log = logging.getLogger("lightwave.web")
+
+REALM = "lightwave"
+MAX_CREDENTIALS = 8 * 1024
+"""bytes of an Authorization header"""
+
+
+class AuthenticationScheme(Protocol):
+    """A scheme of the Authorization header (RFC 9110 §11) that another service understands."""
+
+    @property
+    def name(self) -> str:
+        """The scheme, in lower case."""
+
+    @property
+    def challenge(self) -> str:
+        """What WWW-Authenticate says to invite it."""
+
+    def authenticate(self, request: Request, credentials: str) -> Deferred[Token]:
+        """The token of whom `credentials` prove; fails with AuthenticationFailed or Problem."""
+
+
+class Proved:
+    """What one connection has proved: the token of its channel, and of the last header that was verified."""
+
+    __slots__ = ("channel", "channel_token", "digest", "header_token")
+
+    def __init__(self) -> None:
+        self.channel: Channel | None = None
+        self.channel_token = ANONYMOUS
+        self.digest = b""
+        self.header_token = ANONYMOUS
+
+
+class Callers:
+    """Authenticates callers."""
+
+    def __init__(
+        self,
+        store: Store,
+        authenticator: Authenticator,
+        liveness: TokenLiveness,
+        threads: Threads,
+        now: Callable[[], float],
+        key: bytes,
+    ) -> None:
+        """`key`: random bytes of this process, at least 16."""
+        self._store = store
+        self._authenticator = authenticator
+        self._liveness = liveness
+        self._threads = threads
+        self._now = now
+        self._key = key
+        self._schemes: dict[str, AuthenticationScheme] = {}
+
+    def register(self, scheme: AuthenticationScheme) -> None:
+        """Serve a scheme beside Basic."""
+        if scheme.name == "basic" or scheme.name in self._schemes:
+            raise ValueError(f"the scheme {scheme.name} is served already")
+        self._schemes[scheme.name] = scheme
+
+    def challenges(self, channel: Channel) -> tuple[tuple[str, str], ...]:
+        """WWW-Authenticate headers of a 401; none on a channel that may carry no password."""
+        if not channel.is_confidential:
+            return ()
+        offered = [f'Basic realm="{REALM}", charset="UTF-8"']
+        offered.extend(scheme.challenge for scheme in self._schemes.values())
+        return tuple(("WWW-Authenticate", one) for one in offered)
+
+    def authenticate(self, request: Request, proved: Proved) -> Deferred[Token]:
+        """The caller of a request; fails with Problem 401 or 403, AuthenticationFailed, or busy."""
+        headers = request.headers.all("authorization")
+        if not headers:
+            return succeed(self._of_channel(request.channel, proved))
+        if len(headers) > 1 or len(headers[0]) > MAX_CREDENTIALS:
+            raise Problem(400, "one Authorization header is taken, of reasonable size")
+        if not request.channel.is_confidential:
+            raise Problem(403, "credentials are taken over HTTPS or the local socket only")
+        digest = hmac.digest(self._key, headers[0].encode("latin-1"), hashlib.sha256)
+        if hmac.compare_digest(digest, proved.digest) and self._is_live(proved.header_token):
+            return succeed(proved.header_token)
+        scheme, _, credentials = headers[0].partition(" ")
+        name, credentials = scheme.casefold(), credentials.strip()
+        if name == "basic":
+            verified = self._basic(request.channel, credentials)
+        elif name in self._schemes:
+            verified = self._schemes[name].authenticate(request, credentials)
+        else:
+            raise Problem(401, "the scheme of the Authorization header is not served here")
+
+        def keep(token: Token) -> Token:
+            proved.digest, proved.header_token = digest, token
+            return token
+
+        return verified.addCallback(keep)
+
+    def _is_live(self, token: Token) -> bool:
+        with self._store.read() as txn:
+            try:
+                self._liveness.check_token(txn, token, self._now())
+            except NotLive as error:
+                _log.info("%s may no longer act: %s", token.dn.decode(), error.reason)
+                return False
+        return True
+
+    def _of_channel(self, channel: Channel, proved: Proved) -> Token:
+        """Whom a certificate or the local socket stands for; nobody when no entry belongs to it."""
+        if not channel.has_external_identity:
+            return ANONYMOUS
+        if proved.channel is channel and self._is_live(proved.channel_token):
+            return proved.channel_token
+        try:
+            with self._store.read() as txn:
+                token = self._authenticator.authenticate_external(
+                    txn, ExternalClaim(None), channel, self._now()
+                )
+        except AuthenticationFailed as error:
+            _log.info("from %s: %s", channel.address, error.detail or error)
+            token = ANONYMOUS
+        proved.channel, proved.channel_token = channel, token
+        return token
+
+    def _basic(self, channel: Channel, credentials: str) -> Deferred[Token]:
+        """RFC 7617: a name (a DN, or a user's with or without domain), a colon and a password, in UTF-8."""
+        name, password = _decode_basic(credentials)
+        if not name or not password or len(name) > MAX_NAME:
+            raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "no name or no password")
+        waiting: Deferred[Token] = Deferred()
+        with self._store.read() as txn:
+            candidate = self._authenticator.lookup_identity(txn, PasswordClaim(name, None, password))
+            verified = self._authenticator.verify_inline(candidate, password)
+        if verified is not None:
+            self._complete(waiting, verified)
+        else:
+            self._verify_in_thread(waiting, candidate, password)
+        return waiting
+
+    def _verify_in_thread(self, waiting: Deferred[Token], candidate: BindCandidate, password: bytes) -> None:
+        def done(result: VerifiedBind | BaseException) -> None:
+            if isinstance(result, BaseException):
+                waiting.errback(result)
+            else:
+                self._complete(waiting, result)
+
+        self._threads.run(lambda: self._authenticator.verify(candidate, password), done)
+
+    def _complete(self, waiting: Deferred[Token], verified: VerifiedBind) -> None:
+        try:
+            with self._store.read() as txn:
+                token = self._authenticator.complete(txn, verified, self._now())
+        except Exception as error:  # noqa: BLE001  the one who waits turns it into an answer
+            waiting.errback(error)
+        else:
+            waiting.callback(token)
+
+
+def _decode_basic(credentials: str) -> tuple[str, bytes]:
+    try:
+        decoded = base64.b64decode(credentials.encode("ascii"), validate=True)
+        name, colon, password = decoded.partition(b":")
+        if not colon:
+            raise Problem(400, "the Basic credentials are malformed")
+        return name.decode("utf-8"), password
+    except (UnicodeError, binascii.Error):
+        raise Problem(400, "the Basic credentials are malformed") from None
