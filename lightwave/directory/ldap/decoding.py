@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Final
 
 from lightwave.directory.ldap.controls import MAX_INT, Control, decode_controls, decode_oid_text
-from lightwave.directory.ldap.filters import decode_filter, decode_text
+from lightwave.directory.ldap.filters import Equality, Filter, Present, decode_filter, decode_text
 from lightwave.directory.ldap.limits import DEFAULT_LIMITS, DecodeLimits
 from lightwave.directory.ldap.requests import (
     SCOPE_SUBORDINATE,
@@ -105,10 +105,17 @@ def decode_message_content(
     data: bytes, pos: int, end: int, limits: DecodeLimits = DEFAULT_LIMITS
 ) -> LDAPMessage:
     """Like `decode_message`, for the content of an LDAPMessage: from `pos` to `end` of what was received."""
-    start, pos = read_element(data, pos, end, 0x02)
-    message_id = decode_integer(data, start, pos)
-    if not 0 < message_id <= MAX_INT:
-        raise BerError("message id out of range")
+    start = pos + 2
+    # A message id of one to four octets of which the first is neither zero nor negative: in shortest form and in
+    # range as it stands (0.4 µs less than by the general way).
+    if start + 4 < end and data[pos] == 0x02 and 0 < (size := data[pos + 1]) <= 4 and 0 < data[start] < 0x80:
+        pos = start + size
+        message_id = int.from_bytes(data[start:pos], "big")
+    else:
+        start, pos = read_element(data, pos, end, 0x02)
+        message_id = decode_integer(data, start, pos)
+        if not 0 < message_id <= MAX_INT:
+            raise BerError("message id out of range")
     tag, start, stop = read_header(data, pos, end)
     decode = _DECODERS.get(tag)
     if decode is None:
@@ -186,6 +193,26 @@ def _decode_selection(data: bytes, pos: int, end: int, limits: DecodeLimits) -> 
     return tuple(names)
 
 
+@lru_cache(maxsize=1024)
+def _known_presence(name: bytes) -> Present:
+    return Present(decode_text(name))
+
+
+def _read_filter(data: bytes, pos: int, end: int, limits: DecodeLimits) -> tuple[Filter, int]:
+    """`decode_filter`, 1 µs shorter for what nearly all requests have: presence, or equality of short parts."""
+    if pos + 6 <= end:
+        tag = data[pos]
+        stop = pos + 2 + data[pos + 1]
+        # Lengths of one octet: of several they begin above 0x7F, and `stop` would be too far.
+        if tag == 0xA3 and stop <= end and stop < pos + 0x82 and data[pos + 2] == 0x04:
+            value = pos + 4 + data[pos + 3]
+            if value + 2 <= stop and data[value] == 0x04 and value + 2 + data[value + 1] == stop:
+                return Equality(decode_text(data[pos + 4 : value]), data[value + 2 : stop]), stop
+        elif tag == 0x87 and stop <= end and stop < pos + 0x42:
+            return _known_presence(data[pos + 2 : stop]), stop
+    return decode_filter(data, pos, end, limits)
+
+
 def _decode_search(data: bytes, pos: int, end: int, limits: DecodeLimits) -> SearchRequest:
     base_start, pos = read_element(data, pos, end, 0x04)
     base = data[base_start:pos]
@@ -214,7 +241,7 @@ def _decode_search(data: bytes, pos: int, end: int, limits: DecodeLimits) -> Sea
         types_only = decode_boolean(data, start, pos)
     if scope > SCOPE_SUBORDINATE or deref > 3:
         raise RequestError("unknown scope or handling of aliases")
-    node, pos = decode_filter(data, pos, end, limits)
+    node, pos = _read_filter(data, pos, end, limits)
     start, stop = read_element(data, pos, end, 0x30)
     if stop - start <= 256:
         attributes = _known_selection(data[start:stop])

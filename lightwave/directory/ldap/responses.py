@@ -66,6 +66,12 @@ def encode_result(
     return _encode_message(message_id, tag, _result(code, matched, message, referrals), controls)
 
 
+def encode_success(message_id: int, tag: int) -> bytes:
+    """`encode_result` of success with nothing besides: how most operations end."""
+    number = encode_integer(message_id)
+    return b"0%c%b%c\x07\x0a\x01\x00\x04\x00\x04\x00" % (len(number) + 9, number, tag)
+
+
 def encode_bind_result(
     message_id: int,
     code: int,

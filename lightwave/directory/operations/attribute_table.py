@@ -7,7 +7,7 @@ every stored description whose type descends from `name` and whose options inclu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from lightwave.directory.operations.computed import computed_types
@@ -23,6 +23,15 @@ class Covered(NamedTuple):
     stored: tuple[int, ...]
     links: tuple[int, ...]
     computed: tuple[AttributeType, ...]
+
+
+class PlainEquality(NamedTuple):
+    """Equality on an attribute whose values all stand in records: none are links or computed."""
+
+    description: AttributeDescription
+    numbers: tuple[int, ...]
+    check: Callable[[bytes], None]
+    normalise: Callable[[bytes], bytes]
 
 
 class AttributeTable:
@@ -47,6 +56,8 @@ class AttributeTable:
             if (found := schema.attribute(name)) is not None
         )
         self._parts: dict[str, Covered] = {}
+        self.plain_equalities: dict[str, PlainEquality] = {}
+        """what the resolver found out about equality on an attribute, by the name that a request gives it"""
         self._classes: dict[str, frozenset[str]] = {}
         self.secret = frozenset(n for n, d in self._descriptions.items() if d.type.is_secret)
         self.operational = frozenset(n for n, d in self._descriptions.items() if d.type.is_operational)

@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, final
 
+from lightwave.directory.access.attribute_set import ALL
 from lightwave.directory.ldap import filters
 from lightwave.directory.ldap.dn import parse_dn
-from lightwave.directory.operations.attribute_table import AttributeTable
+from lightwave.directory.operations.attribute_table import AttributeTable, PlainEquality
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.schema.attribute import AttributeDescription, AttributeType
 from lightwave.directory.schema.errors import InvalidValue
@@ -144,8 +145,9 @@ class EqualityMatch:
     def matches(self, candidate: Candidate) -> bool | None:
         answer: bool | None = False
         record = candidate.record
+        readable = candidate.readable
         for number in self.numbers:
-            if not candidate.may_read(number):
+            if readable is not ALL and number not in readable:
                 answer = None
                 continue
             values = record.values(number)
@@ -404,6 +406,18 @@ class Resolver:
         return None if description is None or description.type.is_secret else description
 
     def _equality(self, parsed: filters.Equality) -> Resolved:
+        plain = self._table.plain_equalities.get(parsed.attribute)
+        if plain is None:
+            return self._any_equality(parsed)
+        value = parsed.value
+        try:
+            plain.check(value)
+            key = plain.normalise(value)
+        except InvalidValue:
+            return UNDEFINED
+        return EqualityMatch(plain.description, plain.numbers, value, key)
+
+    def _any_equality(self, parsed: filters.Equality) -> Resolved:
         description = self._describe(parsed.attribute)
         if description is None:
             return UNDEFINED
@@ -422,7 +436,15 @@ class Resolver:
             return UNDEFINED
         numbers, links, computed_types = self._table.parts(description)
         if not links and not computed_types:  # the usual case
-            return EqualityMatch(description, numbers, parsed.value, key) if numbers else Constant(False)
+            if not numbers:
+                return Constant(False)
+            known = self._table.plain_equalities
+            if len(known) > 4096:
+                known.clear()  # descriptions come from requests: their number must not grow for ever
+            known[parsed.attribute] = PlainEquality(
+                description, numbers, rule.check_assertion, attribute.normalise
+            )
+            return EqualityMatch(description, numbers, parsed.value, key)
         parts: list[Resolved] = []
         if numbers:
             parts.append(EqualityMatch(description, numbers, parsed.value, key))

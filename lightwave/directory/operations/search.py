@@ -99,8 +99,13 @@ class Searches:
         return cast(EffectiveDescriptor, found)
 
 
+_OF_PARTS = frozenset({And, Or, Not, Substrings})
+
+
 def _has_many_parts(parsed: Filter) -> bool:
     """Whether deciding the filter may take as long as many candidates of a usual one; looks at few parts."""
+    if type(parsed) not in _OF_PARTS:
+        return False
     left, waiting = MANY_PARTS, [parsed]
     while waiting:
         left -= 1
@@ -402,14 +407,14 @@ class Search:
         if entry_id == token.entry_id:
             return self._readable(txn, self._tenant, entry_id)
         key = (record.parent, record.descriptor)
-        try:
-            return self._allowed[key]
-        except KeyError:
-            descriptor = self._searches.descriptor_below(txn, self._tenant, entry_id, record)
-            decision = decide(token, descriptor, STRANGER)
-            readable = decision.readable if decision.allows(Right.READ_PROPERTY) else None
-            if record.parent:
-                if len(self._allowed) > 10_000:
-                    self._allowed.clear()
-                self._allowed[key] = readable
-            return readable
+        allowed = self._allowed
+        if key in allowed:
+            return allowed[key]
+        descriptor = self._searches.descriptor_below(txn, self._tenant, entry_id, record)
+        decision = decide(token, descriptor, STRANGER)
+        readable = decision.readable if decision.allows(Right.READ_PROPERTY) else None
+        if record.parent:
+            if len(allowed) > 10_000:
+                allowed.clear()
+            allowed[key] = readable
+        return readable

@@ -14,7 +14,7 @@ from lightwave.directory.access.token import Token
 from lightwave.directory.ldap.controls import PAGED_RESULTS, Control, encode_paged
 from lightwave.directory.ldap.messages import LDAPMessage
 from lightwave.directory.ldap.requests import SCOPE_BASE, SearchRequest
-from lightwave.directory.ldap.responses import TAG_SEARCH_DONE, encode_entry, encode_result
+from lightwave.directory.ldap.responses import TAG_SEARCH_DONE, encode_entry, encode_result, encode_success
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.request_controls import NO_CONTROLS, Paging, check_controls
 from lightwave.directory.operations.root_dse import encode_root_dse, root_dse_values
@@ -155,6 +155,10 @@ class RunningSearches:
 
     def _finish(self, search: Search, paged: bool, cookie: bytes, out: list[bytes]) -> None:
         connection = self._connection
+        if not paged and not search.damaged:  # the usual end
+            connection.session.finish(search.message_id)
+            out.append(encode_success(search.message_id, TAG_SEARCH_DONE))
+            return
         controls = (Control(PAGED_RESULTS, False, encode_paged(0, cookie)),) if paged else ()
         if search.damaged and not cookie:
             log.error(

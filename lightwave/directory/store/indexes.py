@@ -34,6 +34,9 @@ class IndexKind(Enum):
     SUBSTRING = layout.SUBSTRING
     ORDERING = layout.ORDERING
 
+    # Each kind exists once. Enum's own hash is Python code, and every look-up of an index would run it.
+    __hash__ = object.__hash__
+
 
 class IndexState(IntEnum):
     """Only a COMPLETE index may narrow a search."""

@@ -70,6 +70,9 @@ class ReadTransaction(Snapshot):
             found = caches.names.get(dn)
             if found is not None:
                 return found
+            context = caches.contexts.get(dn)
+            if context is not None:  # the base of many a search
+                return context.tenant, context.entry_id
         return self._find(dn)
 
     def _find(self, dn: NormalisedDN) -> tuple[int, int]:
@@ -308,7 +311,10 @@ class ReadTransaction(Snapshot):
 
     def index_state(self, number: int, kind: IndexKind) -> IndexState | None:
         """The state of an attribute's index of that kind, None where there is none."""
-        return self.definitions().state(number, kind)
+        caches = self._caches
+        known = caches.definitions if caches.applied == self.id else self.definitions()
+        definition = known.by_number.get((number, kind))
+        return definition.state if definition is not None else None
 
     def index_count(self, tenant: int, number: int, kind: IndexKind, key: bytes) -> int:
         """How many entries stand under a key. `key` is a normalised value, a gram, or empty for presence."""
@@ -318,7 +324,7 @@ class ReadTransaction(Snapshot):
     def index_first(self, tenant: int, number: int, kind: IndexKind, key: bytes) -> tuple[int, int]:
         """(first entry id, count) under a key; (0, 0) where nothing stands. Hot: the equality look-up."""
         cursor = self.raw.cursor(self._databases.index)
-        if cursor.set_key(index_key(tenant, number, kind.value, key)):
+        if cursor.set_key(index_key(tenant, number, kind._value_, key)):  # `.value` runs Python code
             return int.from_bytes(cursor.value(), "big"), cursor.count()
         return 0, 0
 

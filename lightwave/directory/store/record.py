@@ -299,10 +299,18 @@ def attribute_name(encoded: bytes) -> bytes:
 
 def attribute_values(encoded: bytes) -> list[bytes]:
     """The values of a PartialAttribute encoding of ours."""
+    values: list[bytes] = []
+    if encoded[1] < 128:  # then so is every length in it (0.5 µs less; most attributes are short)
+        pos = 6 + encoded[3]
+        end = len(encoded)
+        while pos < end:
+            start = pos + 2
+            pos = start + encoded[pos + 1]
+            values.append(encoded[start:pos])
+        return values
     start, _ = _content(encoded, 0)
     _, pos = _content(encoded, start)
     pos, end = _content(encoded, pos)
-    values = []
     while pos < end:
         length = encoded[pos + 1]
         if length < 128:

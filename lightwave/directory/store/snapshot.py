@@ -131,7 +131,8 @@ class Snapshot:
     def cached(self, cache: DerivedCache[K, V], tenant: int, key: K) -> V | None:
         """A value that an earlier transaction of the same state kept, None where there is none."""
         if self._caches.applied == self.id:
-            return cache.of_tenant(tenant).get(key)
+            part = cache.tenants.get(tenant)
+            return part.get(key) if part is not None else None
         return None
 
     def cache(self, cache: DerivedCache[K, V], tenant: int, key: K, value: V) -> None:
