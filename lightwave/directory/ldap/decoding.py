@@ -270,9 +270,7 @@ class _ValueBudget:
             check_elements(data, stop, end)
         values: list[bytes] = []
         while pos < stop:
-            tag, start, pos = read_header(data, pos, stop)
-            if tag != 0x04:
-                raise BerError("attribute value is not an octet string")
+            start, pos = read_element(data, pos, stop, 0x04)
             if pos - start > self.size:
                 raise RequestError("attribute value too long")
             if len(values) == self.values:

@@ -47,6 +47,8 @@ from lightwave.directory.store.writing import Change, NewEntry, WriteTransaction
 class ParsedEntry:
     """A request's entry, before anything is looked up."""
 
+    schema: Schema
+    """under which it was parsed"""
     name: NormalisedDN
     rdn: RDN
     attributes: Attributes
@@ -79,7 +81,7 @@ def parse(schema: Schema, request: AddRequest) -> ParsedEntry:
         _check_type(description)
         has_secrets = has_secrets or description.type.is_secret
         attributes[description] = values
-    return ParsedEntry(name, rdn, attributes, has_secrets)
+    return ParsedEntry(schema, name, rdn, attributes, has_secrets)
 
 
 def _check_type(description: AttributeDescription) -> None:
@@ -131,9 +133,14 @@ def apply(
     guid: bytes,
     effects: Sequence[Effect] = (),
     plugins: Sequence[Plugin] = (),
+    parsed: ParsedEntry | None = None,
 ) -> int:
-    """Adds an entry with this GUID; its entry id. Raises DirectoryError, and then nothing may be committed."""
-    parsed = parse(schema, request)
+    """Adds an entry with this GUID; its entry id. Raises DirectoryError, and then nothing may be committed.
+
+    `parsed` is the request as it was parsed before, where it was: parsing is a third of what an add costs.
+    """
+    if parsed is None or parsed.schema is not schema:
+        parsed = parse(schema, request)
     try:
         tenant, parent = find_superior(txn, schema, context, parsed.name)
     except DirectoryError as refusal:

@@ -14,6 +14,8 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from lightwave.directory.ldap.messages import AddRequest, DeleteRequest, ModifyDNRequest, ModifyRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
@@ -26,7 +28,7 @@ from lightwave.directory.operations.outcome import (
     log_failure,
     outcome_of,
 )
-from lightwave.directory.operations.planning import is_prepared, surveys_of
+from lightwave.directory.operations.planning import is_prepared, is_surveyed, surveys_of
 from lightwave.directory.operations.ports import (
     Commits,
     Effect,
@@ -39,6 +41,7 @@ from lightwave.directory.operations.ports import (
     WriteRequest,
 )
 from lightwave.directory.operations.schema_source import SchemaSource
+from lightwave.directory.operations.survey import Survey
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.environment import Store
 from lightwave.directory.store.reading import ReadTransaction
@@ -49,6 +52,19 @@ ATTEMPTS = 3
 Done = Callable[[Outcome], None]
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Write:
+    """One request on its way."""
+
+    context: Context
+    request: WriteRequest
+    done: Done
+    attempts: int = ATTEMPTS
+    parsed: add.ParsedEntry | None = None
+    """an add that had to be parsed for its plan"""
+    effects: tuple[Effect, ...] = ()
 
 
 class WritePipeline:
@@ -85,7 +101,7 @@ class WritePipeline:
         except DirectoryError as error:
             self._finish(context, error, done)
             return
-        self._attempt(context, request, done, ATTEMPTS)
+        self._attempt(_Write(context, request, done))
 
     def submit_operation(
         self, context: Context, apply: Callable[[WriteTransaction, Schema], Outcome], done: Done
@@ -98,29 +114,25 @@ class WritePipeline:
 
         self._committer.submit(in_transaction, lambda result: self._finish(context, result, done))
 
-    def _attempt(self, context: Context, request: WriteRequest, done: Done, attempts: int) -> None:
+    def _attempt(self, write: _Write) -> None:
         try:
-            preparations = self._plan(context, request)
+            preparations = self._plan(write)
         except Exception as error:  # noqa: BLE001  the one exit turns every failure into a result
-            self._finish(context, error, done)
+            self._finish(write.context, error, write.done)
             return
-        if not preparations:
-            self._commit(context, request, (), done, attempts)
-        elif any(preparation.heavy for preparation in preparations):
-            self._threads.run(
-                lambda: _run(preparations),
-                lambda result: self._prepared(context, request, result, done, attempts),
-            )
-        else:
-            try:
-                effects = _run(preparations)
-            except Exception as error:  # noqa: BLE001  as above
-                self._finish(context, error, done)
-                return
-            self._commit(context, request, effects, done, attempts)
+        if any(preparation.heavy for preparation in preparations):
+            self._threads.run(lambda: _run(preparations), lambda result: self._prepared(write, result))
+            return
+        try:
+            write.effects = _run(preparations)
+        except Exception as error:  # noqa: BLE001  as above
+            self._finish(write.context, error, write.done)
+            return
+        self._commit(write)
 
-    def _plan(self, context: Context, request: WriteRequest) -> list[Preparation]:
+    def _plan(self, write: _Write) -> list[Preparation]:
         """What has to be computed before the transaction; [] for most requests, which then cost nothing here."""
+        context, request = write.context, write.request
         if isinstance(request, AddRequest):
             names = [name for name, _ in request.attributes]
         elif isinstance(request, ModifyRequest):
@@ -136,7 +148,12 @@ class WritePipeline:
         with self._store.read() as txn:
             schema = self._schemas.current(txn)
             self._check_live(txn, context)
-            target = _gather(txn, schema, context, request)
+            # Access is decided before anything costly is done for the request.
+            target: Target | None = None
+            if isinstance(request, AddRequest):
+                write.parsed = add.gather(txn, schema, context, request)
+            else:
+                target = modify.gather(txn, schema, context, request).target
             planned = [preparer.plan(txn, schema, context, request, target) for preparer in self._preparers]
             for description in concerned:
                 if description.type.is_secret and not any(
@@ -145,43 +162,37 @@ class WritePipeline:
                     raise DirectoryError(
                         ResultCode.UNWILLING_TO_PERFORM, f"{description.text}: cannot be set here"
                     )
-            surveys = surveys_of(txn, schema, context, request)
+            surveys: list[Survey] = []
+            if any(is_surveyed(description.type) for description in concerned):
+                surveys = surveys_of(txn, schema, context, request, write.parsed)
         return [*(one for one in planned if one is not None), *surveys]
 
-    def _prepared(
-        self,
-        context: Context,
-        request: WriteRequest,
-        result: tuple[Effect, ...] | BaseException,
-        done: Done,
-        attempts: int,
-    ) -> None:
+    def _prepared(self, write: _Write, result: tuple[Effect, ...] | BaseException) -> None:
         if isinstance(result, BaseException):
-            self._finish(context, result, done)
+            self._finish(write.context, result, write.done)
         else:
-            self._commit(context, request, result, done, attempts)
+            write.effects = result
+            self._commit(write)
 
-    def _commit(
-        self, context: Context, request: WriteRequest, effects: Sequence[Effect], done: Done, attempts: int
-    ) -> None:
-        def finished(result: Outcome | BaseException) -> None:
-            if isinstance(result, PreconditionBroken) and attempts > 1:
-                self._attempt(context, request, done, attempts - 1)
-            else:
-                self._finish(context, result, done)
+    def _commit(self, write: _Write) -> None:
+        self._committer.submit(partial(self._apply, write), partial(self._committed, write))
 
-        self._committer.submit(lambda txn: self._apply(txn, context, request, effects), finished)
+    def _committed(self, write: _Write, result: Outcome | BaseException) -> None:
+        if isinstance(result, PreconditionBroken) and write.attempts > 1:
+            write.attempts -= 1
+            self._attempt(write)
+        else:
+            self._finish(write.context, result, write.done)
 
-    def _apply(
-        self, txn: WriteTransaction, context: Context, request: WriteRequest, effects: Sequence[Effect]
-    ) -> Outcome:
+    def _apply(self, write: _Write, txn: WriteTransaction) -> Outcome:
         """One write inside the transaction."""
+        context, request, effects = write.context, write.request, write.effects
         self._check_live(txn, context)
         schema = self._schemas.current(txn)
         if isinstance(request, ModifyRequest):
             modify.apply(txn, schema, context, request, effects, self._plugins)
         elif isinstance(request, AddRequest):
-            add.apply(txn, schema, context, request, self._new_guid(), effects, self._plugins)
+            add.apply(txn, schema, context, request, self._new_guid(), effects, self._plugins, write.parsed)
         elif isinstance(request, DeleteRequest):
             delete.apply(txn, schema, context, request, self._plugins)
         elif isinstance(request, ModifyDNRequest):
@@ -211,12 +222,3 @@ class WritePipeline:
 
 def _run(preparations: Sequence[Preparation]) -> tuple[Effect, ...]:
     return tuple(preparation.run() for preparation in preparations)
-
-
-def _gather(txn: ReadTransaction, schema: Schema, context: Context, request: WriteRequest) -> Target | None:
-    """Decides access before anything costly is done for the request; its target, None for an add."""
-    if isinstance(request, AddRequest):
-        add.gather(txn, schema, context, request)
-    elif isinstance(request, ModifyRequest):
-        return modify.gather(txn, schema, context, request).target
-    return None

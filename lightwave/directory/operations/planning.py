@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from lightwave.directory.ldap.messages import AddRequest, ModifyKind, ModifyRequest
 from lightwave.directory.operations import add, modify, subschema
+from lightwave.directory.operations.add import ParsedEntry
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.plugins import index_definitions
 from lightwave.directory.operations.ports import WriteRequest
@@ -22,13 +23,27 @@ _SURVEYED = frozenset((*DEFINITION_ATTRIBUTES, index_definitions.UNIQUE_SCOPE))
 
 def is_prepared(attribute: AttributeType) -> bool:
     """Whether writes of this attribute need anything done outside the transaction."""
-    return attribute.is_secret or attribute.name in _SURVEYED
+    return attribute.is_secret or is_surveyed(attribute)
 
 
-def surveys_of(txn: ReadTransaction, schema: Schema, context: Context, request: WriteRequest) -> list[Survey]:
-    """The surveys that have to precede a write; [] for all ordinary ones. Raises DirectoryError."""
+def is_surveyed(attribute: AttributeType) -> bool:
+    """Whether writes of this attribute may tighten a rule for entries that exist."""
+    return attribute.name in _SURVEYED
+
+
+def surveys_of(
+    txn: ReadTransaction,
+    schema: Schema,
+    context: Context,
+    request: WriteRequest,
+    parsed: ParsedEntry | None = None,
+) -> list[Survey]:
+    """The surveys that have to precede a write; [] for all ordinary ones. Raises DirectoryError.
+
+    `parsed` is the entry of an add.
+    """
     if isinstance(request, AddRequest):
-        parsed = add.parse(schema, request)
+        parsed = parsed or add.parse(schema, request)
         scopes = [
             value
             for description, values in parsed.attributes.items()

@@ -8,6 +8,7 @@ class, GUID, SID and the name of its last parent, and goes for good after the to
 from __future__ import annotations
 
 import uuid
+from functools import lru_cache
 
 from lightwave.directory.ldap.dn import AVA, RDN, format_rdn, parse_rdn
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
@@ -35,9 +36,14 @@ _KEPT = (
 )
 
 
+@lru_cache(maxsize=8)
+def _container_name(schema: Schema) -> NormalisedRDN:
+    return normalise_rdn(schema, CONTAINER)
+
+
 def deleted_objects(txn: ReadTransaction, schema: Schema, tenant: int, entry_id: int) -> int | None:
     """The container for tombstones of an entry: of its own naming context, else of another one of its tenant."""
-    name = normalise_rdn(schema, CONTAINER)
+    name = _container_name(schema)
     lineage = txn.place(tenant, entry_id).lineage
     contexts = [context for context in txn.naming_contexts().values() if context.tenant == tenant]
     contexts.sort(key=lambda context: context.entry_id not in lineage)
@@ -50,7 +56,7 @@ def deleted_objects(txn: ReadTransaction, schema: Schema, tenant: int, entry_id:
 
 def is_deleted_objects(txn: ReadTransaction, schema: Schema, tenant: int, record: Record) -> bool:
     """Whether the entry is the container of tombstones of its naming context."""
-    if record.normalised_rdn != normalise_rdn(schema, CONTAINER) or not record.parent:
+    if record.normalised_rdn != _container_name(schema) or not record.parent:
         return False
     return any(
         context.tenant == tenant and context.entry_id == record.parent
