@@ -20,6 +20,30 @@ GOOD_CONTROL_VALUES: dict[str, bytes | None] = {
     "1.2.840.113556.1.4.417": None,  # show deleted (MS-ADTS 3.1.1.3.4.1.14)
 }
 
+SORT_BY_CN = wire.sequence(wire.sequence(wire.text("cn")))
+GOOD_CONTROL_VALUES |= {
+    "1.3.6.1.1.12": wire.filter_bytes(("present", "objectClass")),  # assertion (RFC 4528)
+    "1.3.6.1.1.22": None,  # don't use copy (RFC 6171)
+    "1.2.840.113556.1.4.529": wire.sequence(wire.integer(1)),  # extended DN (MS-ADTS 3.1.1.3.4.1.5)
+    "1.2.840.113556.1.4.473": SORT_BY_CN,  # sorting (RFC 2891)
+    "1.2.840.113556.1.4.802": None,  # range option (MS-ADTS 3.1.1.3.4.1.16)
+    "1.2.840.113556.1.4.1339": None,  # domain scope (MS-ADTS 3.1.1.3.4.1.4)
+    "1.2.840.113556.1.4.1340": wire.sequence(wire.integer(1)),  # search options (MS-ADTS 3.1.1.3.4.1.12)
+    "1.2.840.113556.1.4.2064": None,  # show recycled (MS-ADTS 3.1.1.3.4.1.26)
+    "1.2.826.0.1.3344810.2.3": wire.sequence(  # matched values (RFC 3876)
+        wire.filter_bytes(("equal", "cn", b"x"))
+    ),
+    "1.3.6.1.4.1.4203.1.10.1": b"\x01\x01\x00",  # subentries (RFC 3672)
+    "2.16.840.1.113730.3.4.9": wire.sequence(  # virtual list view (draft-ietf-ldapext-ldapv3-vlv-09)
+        wire.integer(0), wire.integer(9), wire.sequence(wire.integer(1), wire.integer(0), tag=0xA0)
+    ),
+}
+# Controls that go with another, and those whose value may be left out.
+COMPANION_CONTROLS = {
+    "2.16.840.1.113730.3.4.9": [wire.control("1.2.840.113556.1.4.473", False, SORT_BY_CN)],
+}
+VALUE_IS_OPTIONAL = {"1.2.840.113556.1.4.529"}
+
 # A value that each extended operation's definition allows, and the results that are right for it here.
 GOOD_EXTENDED_VALUES: dict[str, tuple[bytes | None, set[int]]] = {
     "1.3.6.1.4.1.1466.20037": (None, {0}),  # StartTLS (RFC 4511, 4.14)
@@ -52,11 +76,12 @@ def test_each_listed_control(shared_node: Node) -> None:
             assert oid in GOOD_CONTROL_VALUES, f"{oid} is listed: add a value that is good for it"
             good = GOOD_CONTROL_VALUES[oid]
             request = wire.search(shared_node.suffix, wire.BASE)
-            assert connection.ask(request, [wire.control(oid, True, good)]).code == 0, oid
+            others = COMPANION_CONTROLS.get(oid, [])
+            assert connection.ask(request, [wire.control(oid, True, good), *others]).code == 0, oid
             for value in (*MALFORMED, b"", None):
-                if value == good:
+                if value == good or (value is None and oid in VALUE_IS_OPTIONAL):
                     continue
-                answer = connection.ask(request, [wire.control(oid, True, value)])
+                answer = connection.ask(request, [wire.control(oid, True, value), *others])
                 assert answer.code == PROTOCOL_ERROR, (oid, value, answer)
                 alive(connection)
 
@@ -142,7 +167,11 @@ def test_mechanisms_by_channel(shared_node: Node) -> None:
             for mechanism in MECHANISMS:
                 code = connection.ask(wire.sasl_bind(mechanism.name, b"\xff\x00\xff")).code
                 assert (code != 7) == (mechanism.name in mechanisms), (name, mechanism.name)
-    assert seen == {"clear": set(), "TLS": {"PLAIN"}, "local": {"PLAIN", "EXTERNAL"}}
+    assert seen == {
+            "clear": set(),
+            "TLS": {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"},
+            "local": {"EXTERNAL", "SCRAM-SHA-256", "PLAIN"},
+        }
 
 
 def increment(connection: wire.Connection, name: str) -> None:

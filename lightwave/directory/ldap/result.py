@@ -5,10 +5,15 @@ error by which schema, store-facing and operation code refuses an operation. The
 LDAPResult; what is in `detail` stays in the logs.
 """
 
+from __future__ import annotations
+
 from enum import IntEnum, unique
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lightwave.wire.ber import BerError
+
+if TYPE_CHECKING:
+    from lightwave.directory.ldap.controls import Control
 
 
 @unique
@@ -101,8 +106,8 @@ class DirectoryError(Exception):
     """An operation is refused.
 
     `message` is public and goes into LDAPResult.diagnosticMessage; `detail` is for logs only; `matched` is
-    the DN of the closest existing entry as on the wire (RFC 4511 section 4.1.9); `referrals` are URLs. None
-    may hold a secret.
+    the DN of the closest existing entry as on the wire (RFC 4511 section 4.1.9); `referrals` are URLs;
+    `controls` go with the result. None may hold a secret.
     """
 
     def __init__(
@@ -112,8 +117,10 @@ class DirectoryError(Exception):
         matched: bytes = b"",
         detail: str = "",
         referrals: tuple[bytes, ...] = (),
+        controls: tuple[Control, ...] = (),
     ) -> None:
         super().__init__(message)
+        self.controls = controls
         self.code = code
         self.message = message
         self.matched = matched

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.messages import CompareRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations.assertions import asserted_filter, check_assertion
 from lightwave.directory.operations.computed import computed_values
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.gather import (
@@ -58,6 +59,18 @@ def _compare(txn: ReadTransaction, schema: Schema, context: Context, request: Co
         raise referral(txn, txn.dn(place.tenant, place.entry_id), record)
     wanted = describe(schema, request.attribute)
     decision = check_right(txn, context, place.tenant, place.entry_id, record, Right.READ_PROPERTY)
+    asserted_too = asserted_filter(context) if context.controls else None
+    if asserted_too is not None:
+        check_assertion(
+            txn,
+            schema,
+            context,
+            place.tenant,
+            place.entry_id,
+            record,
+            asserted_too,
+            readable=decision.readable,
+        )
     check_attribute_right(txn, context, decision.readable, wanted)
     if wanted.type.is_secret:
         return False

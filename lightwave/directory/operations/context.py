@@ -30,6 +30,8 @@ class Limits:
     """candidate entries that one search examines"""
     page_size: int = 1_000
     """entries of one page of a paged search (RFC 2696)"""
+    sort: int = 10_000
+    """entries that one search puts in an order (RFC 2891)"""
     idle: float = 300.0
     """seconds after which a connection without a request is closed"""
     outstanding: int = 100

@@ -54,7 +54,12 @@ def outcome_of(error: BaseException, correlation: str = "") -> Outcome:
     """The result that a client is given for `error`."""
     if isinstance(error, DirectoryError):
         return Outcome(
-            error.code, error.matched, error.message, referrals=tuple(error.referrals), detail=error.detail
+            error.code,
+            error.matched,
+            error.message,
+            error.controls,
+            tuple(error.referrals),
+            detail=error.detail,
         )
     if isinstance(error, PreconditionBroken):
         return Outcome(ResultCode.BUSY, message="the entry is being changed by others; try again")

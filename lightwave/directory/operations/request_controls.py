@@ -7,8 +7,8 @@ ignored otherwise; a value that its definition does not allow is a protocolError
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from lightwave.directory.ldap.controls import (
     MANAGE_DSA_IT,
@@ -27,6 +27,26 @@ from lightwave.directory.ldap.requests import (
     SearchRequest,
 )
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.ldap.search_controls import (
+    ASSERTION,
+    DOMAIN_SCOPE,
+    DONT_USE_COPY,
+    EXTENDED_DN,
+    MATCHED_VALUES,
+    RANGE_OPTION,
+    SEARCH_OPTIONS,
+    SHOW_RECYCLED,
+    SORT_REQUEST,
+    SUBENTRIES,
+    VIRTUAL_LIST_REQUEST,
+    decode_assertion,
+    decode_extended_dn,
+    decode_list_view,
+    decode_matched_values,
+    decode_search_options,
+    decode_sorting,
+    decode_subentries,
+)
 from lightwave.wire.ber import BerError
 
 _ENTRY_REQUESTS = (
@@ -61,10 +81,31 @@ def _paging(control: Control) -> Paging:
     return Paging(size, cookie)
 
 
+def _original_only(control: Control) -> None:
+    """RFC 6171 §3: without a value, and critical. There are no copies here, so there is nothing else to do."""
+    check_no_value(control)
+    if not control.critical:
+        raise BerError("the don't use copy control must be critical")
+
+
+_SEARCH = (SearchRequest,)
+_READ = (SearchRequest, CompareRequest)
+
 SERVED = (
     ServedControl(MANAGE_DSA_IT, _ENTRY_REQUESTS, check_no_value),
-    ServedControl(PAGED_RESULTS, (SearchRequest,), _paging),
+    ServedControl(PAGED_RESULTS, _SEARCH, _paging),
     ServedControl(SHOW_DELETED, _ENTRY_REQUESTS, check_no_value),
+    ServedControl(SHOW_RECYCLED, _ENTRY_REQUESTS, check_no_value),
+    ServedControl(ASSERTION, _READ, decode_assertion),
+    ServedControl(DOMAIN_SCOPE, _SEARCH, check_no_value),
+    ServedControl(DONT_USE_COPY, _READ, _original_only),
+    ServedControl(EXTENDED_DN, _SEARCH, decode_extended_dn),
+    ServedControl(MATCHED_VALUES, _SEARCH, decode_matched_values),
+    ServedControl(RANGE_OPTION, _SEARCH, check_no_value),
+    ServedControl(SEARCH_OPTIONS, _SEARCH, decode_search_options),
+    ServedControl(SORT_REQUEST, _SEARCH, decode_sorting),
+    ServedControl(SUBENTRIES, _SEARCH, decode_subentries),
+    ServedControl(VIRTUAL_LIST_REQUEST, _SEARCH, decode_list_view),
 )
 _BY_OID = {one.oid: one for one in SERVED}
 
@@ -78,6 +119,9 @@ class RequestControls:
 
     show_deleted: bool = False
     paging: Paging | None = None
+    subentries: bool = False
+    values: Mapping[str, object] = field(default_factory=dict)
+    """what each control that is served says, by its OID; None of those without a value"""
 
 
 NO_CONTROLS = RequestControls()
@@ -89,9 +133,7 @@ def check_controls(kind: type, controls: tuple[Control, ...]) -> RequestControls
     Raises DirectoryError: unavailableCriticalExtension for a critical control that is not served on this
     request, protocolError for a malformed value or a control that stands twice.
     """
-    show_deleted = False
-    paging: Paging | None = None
-    seen: set[str] = set()
+    values: dict[str, object] = {}
     for control in controls:
         served = _BY_OID.get(control.oid)
         if served is None or kind not in served.requests:
@@ -100,17 +142,18 @@ def check_controls(kind: type, controls: tuple[Control, ...]) -> RequestControls
                     ResultCode.UNAVAILABLE_CRITICAL_EXTENSION, f"the control {control.oid} is not served here"
                 )
             continue
-        if control.oid in seen:
+        if control.oid in values:
             raise DirectoryError(ResultCode.PROTOCOL_ERROR, f"the control {control.oid} stands twice")
-        seen.add(control.oid)
         try:
-            value = served.decode(control)
+            values[control.oid] = served.decode(control)
         except BerError:
             raise DirectoryError(
                 ResultCode.PROTOCOL_ERROR, f"the value of the control {control.oid} is malformed"
             ) from None
-        if isinstance(value, Paging):
-            paging = value
-        elif control.oid == SHOW_DELETED:
-            show_deleted = True
-    return RequestControls(show_deleted, paging)
+    paging = values.get(PAGED_RESULTS)
+    return RequestControls(
+        SHOW_DELETED in values or SHOW_RECYCLED in values,
+        paging if isinstance(paging, Paging) else None,
+        SUBENTRIES in values,
+        values,
+    )

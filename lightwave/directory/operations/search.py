@@ -10,12 +10,13 @@ an indexed equality with a handful of candidates) is one `start` and one `advanc
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast, final
+from typing import Protocol, cast, final
 
 from lightwave.directory.access.attribute_set import ALL, AttributeSet
 from lightwave.directory.access.decision import STRANGER, decide, relation_of
 from lightwave.directory.access.descriptor import EffectiveDescriptor, effective_descriptor
 from lightwave.directory.access.rights import Right
+from lightwave.directory.ldap.controls import Control
 from lightwave.directory.ldap.filters import And, Filter, Not, Or, Substrings
 from lightwave.directory.ldap.requests import SearchRequest
 from lightwave.directory.ldap.responses import encode_entry, encode_reference
@@ -25,11 +26,15 @@ from lightwave.directory.operations.attribute_table import AttributeTable, Attri
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.gather import is_referral, referral
+from lightwave.directory.operations.list_view import ListViews
+from lightwave.directory.operations.partial_attributes import RANGE
 from lightwave.directory.operations.planner import Plan, plan_scope
+from lightwave.directory.operations.range_retrieval import RangedSelection, RangeEnds, parse_range
 from lightwave.directory.operations.referrals import continuation_urls, may_exist, referrals_below
-from lightwave.directory.operations.resolved_filter import Resolved, Resolver
+from lightwave.directory.operations.resolved_filter import AllOf, Resolved, Resolver
 from lightwave.directory.operations.selection import Selection
 from lightwave.directory.operations.sources import Chained, Listed, Source
+from lightwave.directory.operations.subentries import SubentryIds, SubentryMatch
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.schema.schema import Schema
@@ -40,6 +45,16 @@ from lightwave.directory.store.record import TOMBSTONE, Record
 
 BASE, ONE_LEVEL, SUBTREE, SUBORDINATES = 0, 1, 2, 3
 NEVER, IN_SEARCHING, FINDING_BASE, ALWAYS = 0, 1, 2, 3
+
+Shape = Callable[["Search", Candidate], bytes]
+"""what stands in for the encoded entry of a candidate that passed; empty when nothing is to be sent"""
+
+
+class Encoding(Protocol):
+    """What makes an entry's attributes into octets: a Selection, or something around one."""
+
+    def encode(self, candidate: Candidate) -> bytes: ...
+
 
 SLICE = 0.002
 """seconds that one search may hold the reactor"""
@@ -57,14 +72,17 @@ class Searches:
         self._descriptors = store.derived_cache(generations, by_entry=True)
         self._descriptors_below = store.derived_cache(generations)
         self._tables = AttributeTables()
-        self._selections: dict[tuple[tuple[str, ...], bool], Selection] = {}
+        self.subentries = SubentryIds()
+        self._range_ends = RangeEnds()
+        self.views = ListViews()
+        self._selections: dict[tuple[tuple[str, ...], bool], Encoding] = {}
         self._selections_of: AttributeTable | None = None
 
     def table(self, txn: ReadTransaction, schema: Schema) -> AttributeTable:
         """The attribute numbers that hold in `txn`."""
         return self._tables.current(txn, schema)
 
-    def selection(self, table: AttributeTable, requested: tuple[str, ...], types_only: bool) -> Selection:
+    def selection(self, table: AttributeTable, requested: tuple[str, ...], types_only: bool) -> Encoding:
         """The selection for an attribute list; made once per list and table."""
         if self._selections_of is not table:
             self._selections = {}
@@ -74,8 +92,15 @@ class Searches:
         if found is None:
             if len(self._selections) > 1_000:
                 self._selections.clear()  # lists come from clients: they must not fill the memory
-            found = self._selections[key] = Selection(table, requested, types_only)
+            found = self._selections[key] = self._new_selection(table, requested, types_only)
         return found
+
+    def _new_selection(self, table: AttributeTable, requested: tuple[str, ...], types_only: bool) -> Encoding:
+        parsed = (parse_range(table.schema, text) for text in requested if RANGE in text.lower())
+        ranges = [one for one in parsed if one is not None]
+        if ranges and not types_only:
+            return RangedSelection(table, requested, ranges, self._range_ends)
+        return Selection(table, requested, types_only)
 
     def descriptor(self, txn: ReadTransaction, tenant: int, entry_id: int) -> EffectiveDescriptor:
         """The effective descriptor of an entry; remembered for bases of searches."""
@@ -136,9 +161,9 @@ class Search:
         "_follow_aliases",
         "_ids",
         "_node",
+        "_omitted",
         "_position",
         "_references",
-        "_referrals",
         "_schema",
         "_scope",
         "_searches",
@@ -156,7 +181,9 @@ class Search:
         "page_full",
         "plan",
         "request",
+        "response_controls",
         "returned",
+        "shape",
     )
 
     def __init__(
@@ -170,8 +197,9 @@ class Search:
         *,
         show_deleted: bool = False,
         paged: bool = False,
+        subentries: bool = False,
     ) -> None:
-        """Finds the base and makes the plan; raises DirectoryError."""
+        """Finds the base and makes the plan; raises DirectoryError. subentries: they are not passed over."""
         limits = context.limits
         self._searches = searches
         self._context = context
@@ -185,7 +213,7 @@ class Search:
         self._tenant, self._base = self._find_base(txn)
         table = self._table = searches.table(txn, schema)
         self._node: Resolved = Resolver(table, txn.find).resolve(request.filter)
-        self._selection = searches.selection(table, request.attributes, request.types_only)
+        self._selection: Encoding = searches.selection(table, request.attributes, request.types_only)
         size = request.size_limit
         self._size_limit = size if size > 0 and (paged or size < limits.size) else limits.size
         if paged and not size:
@@ -206,19 +234,81 @@ class Search:
         self._bases: frozenset[int] | None = None
         self._follow_aliases = False
         self.plan: Plan | None = None
-        self._referrals: frozenset[int] = frozenset()
+        self._omitted: frozenset[int] = frozenset()
         self._references: list[int] = []
+        self.shape: Shape | None = None
+        self.response_controls: tuple[Control, ...] = ()
         if may_exist(txn) and not context.manages_dsa_it:
             self._find_referrals(txn)
         if scope == BASE:
             self._source: Source = Listed([self._base])
         else:
             self._plan(txn)
+            if not subentries:
+                self._hide_subentries(txn)
 
     @property
     def examined(self) -> int:
         """How many candidates were looked at so far."""
         return self._examined
+
+    # --- what controls make of a search, before it begins (shaping.py)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """(tenant, entry id) of the base."""
+        return self._tenant, self._base
+
+    @property
+    def size_limit(self) -> int:
+        """Most entries that may be returned."""
+        return self._size_limit
+
+    @size_limit.setter
+    def size_limit(self, value: int) -> None:
+        self._size_limit = value
+
+    @property
+    def table(self) -> AttributeTable:
+        """The attribute numbers that the search was made with."""
+        return self._table
+
+    @property
+    def context(self) -> Context:
+        """Who asks, and with which controls."""
+        return self._context
+
+    def is_late(self, until: float) -> bool:
+        """Whether the slice is over; raises DirectoryError when the time of the whole search is."""
+        now = self._searches.monotonic()
+        if now > self._deadline:
+            raise DirectoryError(ResultCode.TIME_LIMIT_EXCEEDED, "")
+        return now > until
+
+    def narrow(self, condition: Resolved) -> None:
+        """Asks a further condition of each candidate."""
+        self._node = AllOf([condition, self._node])
+
+    def select(self, made: Callable[[Encoding], Encoding]) -> None:
+        """Puts something between the attributes that are selected and what is sent."""
+        self._selection = made(self._selection)
+
+    def omit_references(self) -> None:
+        """No continuation references; referral objects stay out."""
+        self._references = []
+
+    def check_visible(self, txn: ReadTransaction) -> None:
+        """Raises DirectoryError noSuchObject when the requester may not see the base."""
+        if self._readable(txn, self._tenant, self._base) is None:
+            raise DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
+
+    def encode(self, txn: ReadTransaction, entry_id: int) -> bytes | None:
+        """The encoded entry if it passes the search now."""
+        return self._try(txn, entry_id)
+
+    def attributes_of(self, candidate: Candidate) -> bytes:
+        """What is selected of a candidate, as a run of PartialAttribute encodings."""
+        return self._selection.encode(candidate)
 
     def _find_base(self, txn: ReadTransaction) -> tuple[int, int]:
         request = self.request
@@ -249,7 +339,7 @@ class Search:
             raise referral(txn, txn.dn(tenant, base, record), record)
         if self._scope != BASE:
             found = referrals_below(txn, self._schema, tenant, base, self._scope)
-            self._referrals = frozenset(found)
+            self._omitted = frozenset(found)
             self._references = [one for one in found if self._readable(txn, tenant, one) is not None]
 
     def _send_references(self, txn: ReadTransaction, out: list[bytes]) -> None:
@@ -272,6 +362,14 @@ class Search:
         if not self._context.manages_dsa_it and is_referral(txn, self._schema, record):
             return referral(txn, matched, record)
         return DirectoryError(ResultCode.NO_SUCH_OBJECT, "", matched=matched)
+
+    def _hide_subentries(self, txn: ReadTransaction) -> None:
+        """RFC 3672 §3: they are not visible to single-level and subtree searches."""
+        found = self._searches.subentries.of(txn, self._table, self._tenant)
+        if found is None:
+            self.narrow(SubentryMatch(self._table, wanted=False))
+        elif found:
+            self._omitted |= found
 
     def _plan(self, txn: ReadTransaction) -> None:
         """Candidates for the scopes below the base."""
@@ -393,10 +491,12 @@ class Search:
         candidate = Candidate(txn, self._schema, tenant, entry_id, record, readable, self._context.now)
         if self._node.matches(candidate) is not True:
             return None
-        if entry_id in self._referrals:
+        if entry_id in self._omitted:
             return None
         if self._follow_aliases and aliased_name(txn, tenant, entry_id) is not None:
             return None
+        if self.shape is not None:
+            return self.shape(self, candidate)
         return encode_entry(
             self.message_id, txn.dn(tenant, entry_id, record), self._selection.encode(candidate)
         )

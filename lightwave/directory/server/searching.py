@@ -16,10 +16,17 @@ from lightwave.directory.ldap.messages import LDAPMessage
 from lightwave.directory.ldap.requests import SCOPE_BASE, SearchRequest
 from lightwave.directory.ldap.responses import TAG_SEARCH_DONE, encode_entry, encode_result, encode_success
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
-from lightwave.directory.operations.request_controls import NO_CONTROLS, Paging, check_controls
+from lightwave.directory.operations.request_controls import (
+    NO_CONTROLS,
+    Paging,
+    RequestControls,
+    check_controls,
+)
 from lightwave.directory.operations.root_dse import encode_root_dse, root_dse_values
 from lightwave.directory.operations.search import SLICE, Search
-from lightwave.directory.server.root_filter import matches_root_dse
+from lightwave.directory.operations.shaping import shape_search
+from lightwave.directory.operations.sorting import SortedSearch
+from lightwave.directory.server.root_filter import matches_root_dse, root_controls
 from lightwave.directory.server.service import log
 from lightwave.sasl.registry import offered_mechanisms
 
@@ -37,13 +44,13 @@ COOKIE_SIZE = 16
 
 
 class _Running(NamedTuple):
-    search: Search
+    search: Search | SortedSearch
     left: int
     """entries of the page that may still be sent; NO_PAGE without paging"""
 
 
 class _Waiting(NamedTuple):
-    search: Search
+    search: Search | SortedSearch
     token: Token
     request: SearchRequest
 
@@ -66,23 +73,23 @@ class RunningSearches:
         try:
             controls = check_controls(SearchRequest, message.controls) if message.controls else NO_CONTROLS
             if not request.base and request.scope == SCOPE_BASE:
-                self._root_dse(txn, schema, message_id, request, controls.paging, out)
+                self._root_dse(txn, schema, message, request, controls, out)
                 return
             paging = controls.paging
             if paging is not None and (paging.cookie or not paging.size):
                 search = self._next_page(message_id, request, paging, out)
                 if search is None:
                     return
+            elif message.controls:
+                search = self._shaped(txn, schema, message, request, controls)
             else:
                 search = Search(
                     connection.service.searches,
                     txn,
                     schema,
-                    connection.context(message.controls),
+                    connection.context(),
                     message_id,
                     request,
-                    show_deleted=controls.show_deleted,
-                    paged=paging is not None,
                 )
         except Exception as error:  # noqa: BLE001  the client gets a result, the log the rest
             out.append(connection.refusal(message_id, TAG_SEARCH_DONE, error))
@@ -90,29 +97,58 @@ class RunningSearches:
         page = NO_PAGE if paging is None else min(paging.size, connection.limits.page_size)
         self._advance(txn, search, page, out)
 
+    def _shaped(
+        self,
+        txn: ReadTransaction,
+        schema: Schema,
+        message: LDAPMessage,
+        request: SearchRequest,
+        controls: RequestControls,
+    ) -> Search | SortedSearch:
+        """The search that a request with controls asks for."""
+        connection = self._connection
+        searches = connection.service.searches
+        context = connection.context(message.controls)
+
+        def make(current: ReadTransaction) -> Search:
+            return Search(
+                searches,
+                current,
+                schema,
+                context,
+                message.message_id,
+                request,
+                show_deleted=controls.show_deleted,
+                paged=controls.paging is not None,
+                subentries=controls.subentries,
+            )
+
+        return shape_search(searches, txn, schema, context, controls, make)
+
     def _root_dse(
         self,
         txn: ReadTransaction,
         schema: Schema,
-        message_id: int,
+        message: LDAPMessage,
         request: SearchRequest,
-        paging: Paging | None,
+        controls: RequestControls,
         out: list[bytes],
     ) -> None:
         connection = self._connection
+        message_id = message.message_id
         service = connection.service
         connection.refresh_channel()
         values = root_dse_values(txn, service.facts, offered_mechanisms(connection.channel), service.now())
+        done = root_controls(schema, message.controls, controls, values) if controls.values else ()
         if matches_root_dse(schema, request.filter, values):
             table = service.searches.table(txn, schema)
             out.append(encode_entry(message_id, b"", encode_root_dse(schema, table, request, values)))
         connection.session.finish(message_id)
-        done = () if paging is None else (Control(PAGED_RESULTS, False, encode_paged(0, b"")),)
         out.append(encode_result(message_id, TAG_SEARCH_DONE, ResultCode.SUCCESS, controls=done))
 
     def _next_page(
         self, message_id: int, request: SearchRequest, paging: Paging, out: list[bytes]
-    ) -> Search | None:
+    ) -> Search | SortedSearch | None:
         """The search that waits under the cookie, to be continued; None when it was asked to end."""
         connection = self._connection
         waiting = self._pages.pop(paging.cookie, None)
@@ -132,7 +168,9 @@ class RunningSearches:
         waiting.search.message_id = message_id
         return waiting.search
 
-    def _advance(self, txn: ReadTransaction, search: Search, left: int, out: list[bytes]) -> None:
+    def _advance(
+        self, txn: ReadTransaction, search: Search | SortedSearch, left: int, out: list[bytes]
+    ) -> None:
         """One slice of a search; it ends, waits for its next page, or joins the queue."""
         connection = self._connection
         before = search.returned
@@ -153,13 +191,15 @@ class RunningSearches:
         self._running.append(_Running(search, left))
         self.schedule()
 
-    def _finish(self, search: Search, paged: bool, cookie: bytes, out: list[bytes]) -> None:
+    def _finish(self, search: Search | SortedSearch, paged: bool, cookie: bytes, out: list[bytes]) -> None:
         connection = self._connection
         if not paged and not search.damaged:  # the usual end
             connection.session.finish(search.message_id)
             out.append(encode_success(search.message_id, TAG_SEARCH_DONE))
             return
-        controls = (Control(PAGED_RESULTS, False, encode_paged(0, cookie)),) if paged else ()
+        controls = search.response_controls
+        if paged:
+            controls = (*controls, Control(PAGED_RESULTS, False, encode_paged(0, cookie)))
         if search.damaged and not cookie:
             log.error(
                 "connection %d: a search passed over %d damaged records", connection.number, search.damaged
@@ -167,7 +207,7 @@ class RunningSearches:
         connection.session.finish(search.message_id)
         out.append(encode_result(search.message_id, TAG_SEARCH_DONE, ResultCode.SUCCESS, controls=controls))
 
-    def _keep(self, search: Search) -> bytes:
+    def _keep(self, search: Search | SortedSearch) -> bytes:
         connection = self._connection
         cookie = connection.service.random_bytes(COOKIE_SIZE)
         if len(self._pages) >= MOST_PAGED:

@@ -23,15 +23,18 @@ UNLIMITED = 1 << 60
 MAX_PDU_ANONYMOUS = 256 * 1024
 """bytes of a request of somebody who has not signed in"""
 
-ANONYMOUS_LIMITS = Limits(size=500, time=10.0, look_through=5_000, page_size=500, idle=120.0, outstanding=20)
+ANONYMOUS_LIMITS = Limits(
+    size=500, time=10.0, look_through=5_000, page_size=500, sort=5_000, idle=120.0, outstanding=20
+)
 SIGNED_IN_LIMITS = Limits(
-    size=5_000, time=60.0, look_through=100_000, page_size=2_000, idle=900.0, outstanding=100
+    size=5_000, time=60.0, look_through=100_000, page_size=2_000, sort=20_000, idle=900.0, outstanding=100
 )
 ADMINISTRATOR_LIMITS = Limits(
     size=UNLIMITED,
     time=3_600.0,
     look_through=UNLIMITED,
     page_size=10_000,
+    sort=200_000,
     idle=3_600.0,
     outstanding=1_000,
 )

@@ -10,6 +10,7 @@ resumes behind an id in a later transaction.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import lmdb
@@ -262,6 +263,14 @@ class ReadTransaction(Snapshot):
         """How many entries a link attribute of `source` names."""
         cursor = self.raw.cursor(self._databases.links)
         return cursor.count() if cursor.set_key(link_key(tenant, source, attribute)) else 0
+
+    def skip_link_targets(self, tenant: int, source: int, attribute: int, count: int) -> int:
+        """The last of the first `count` targets of a link attribute; 0 where it has fewer. Counts without decoding."""
+        cursor = self.raw.cursor(self._databases.links)
+        if not count or not cursor.set_key(link_key(tenant, source, attribute)):
+            return 0
+        value = next(islice(cursor.iternext_dup(), count - 1, None), None)
+        return 0 if value is None else int.from_bytes(value[:8], "big")
 
     def has_link(self, tenant: int, source: int, attribute: int, target: int) -> bool:
         """Whether `source` names `target` under this attribute."""
