@@ -13,7 +13,7 @@ are still those that were verified.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lightwave.directory.access.token import AuthenticatedBy, Token
 from lightwave.directory.schema.errors import InvalidValue
@@ -22,15 +22,17 @@ from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.identity import passwords
 from lightwave.identity.administrator import is_administrator
-from lightwave.identity.credentials import Credentials, credential_version, read_credentials
+from lightwave.identity.credentials import Credentials, credential_version, read_credentials, scram_keys
 from lightwave.identity.hashing import SALT_SIZE, SCHEME, HashingCost, hash_password
 from lightwave.identity.liveness import check_record
 from lightwave.identity.names import find_by_dn, find_identity
 from lightwave.identity.refusals import AuthenticationFailed, NotLive, Refusal
+from lightwave.identity.scram import keys_of_nobody
 from lightwave.identity.trust import ClientTrust, identify_certificate, identify_local_user
 from lightwave.identity.verifiers import Cost, matches, verifier_cost
 from lightwave.sasl.channel import Channel
 from lightwave.sasl.mechanism import ExternalClaim, PasswordClaim
+from lightwave.sasl.scram_keys import ScramKeys
 
 _DUMMY = b"nobody's password"
 _NO_CREDENTIALS = Credentials(0, 0.0, ())
@@ -97,6 +99,7 @@ class Authenticator:
         owner_uid: int | None = None,
     ) -> None:
         self._schema_of = schema_of
+        self._hashing = hashing
         # Verifying against it goes the way of any other verification, step by step.
         self._dummy = hash_password(_DUMMY, bytes(SALT_SIZE), hashing)
         self._trust = trust
@@ -116,6 +119,19 @@ class Authenticator:
         """The candidate of a SASL claim: `dn:…`, `u:…`, a DN, or a user's name, with `@domain` or without."""
         found = find_identity(txn, self._schema_of(txn), claim.authentication_id)
         return self._candidate(txn, found, claim.authorization_id)
+
+    def lookup_keys(self, txn: ReadTransaction, name: str) -> tuple[list[ScramKeys], BindCandidate]:
+        """The keys that SCRAM goes on with, and whose they are: his own, or nobody's (as `lookup_identity`)."""
+        schema = self._schema_of(txn)
+        candidate = self._candidate(txn, find_identity(txn, schema, name))
+        nobody = keys_of_nobody(txn, schema, name, self._hashing)
+        return scram_keys(candidate.credentials) or [nobody], candidate
+
+    @staticmethod
+    def proven(candidate: BindCandidate, authorization_id: str | None) -> VerifiedBind:
+        """A candidate who has proven to know the password of the keys; raises AuthenticationFailed."""
+        found = replace(candidate, authorization_id=authorization_id)
+        return _verified(found, candidate.credentials or _NO_CREDENTIALS)
 
     @staticmethod
     def _candidate(

@@ -2,7 +2,12 @@
 
 Stored under kind b"credentials" of the store's secrets, integers big-endian:
 
-    format 1 (= 1), version 8, set at 8 (ms since the epoch), count 2, each verifier: length 2, bytes
+    format 1 (= 2), version 8, set at 8 (ms since the epoch), count 2, then for each password
+        its verifier: length 2, bytes; its keys for SCRAM: length 2, bytes (`sasl.scram_keys`)
+
+Format 1 lacks the keys and is read. A password that came hashed has none either, for they can't be made of a
+hash: it serves simple binds and PLAIN, until it is set again. All passwords of an entry that have keys share
+salt and iterations, because SCRAM names both before it is known which password is meant.
 
 `version` is different after every change of the entry's credentials, on whichever server it was made: it
 is the hybrid clock of that change. Tokens carry the one under which they were made. Removed passwords
@@ -15,6 +20,7 @@ import os
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from lightwave.directory.store.clock import clock_seconds
 from lightwave.directory.store.reading import ReadTransaction
@@ -22,12 +28,14 @@ from lightwave.directory.store.writing import Change, WriteTransaction
 from lightwave.identity import passwords
 from lightwave.identity.hashing import HashingCost, hash_password
 from lightwave.identity.verifiers import MAX_VERIFIER, clear_text
+from lightwave.sasl.saslprep import Unpreparable
+from lightwave.sasl.scram_keys import SALT_SIZE, ScramKeys, decode_keys, derive_keys, encode_keys
 
 KIND = b"credentials"
 MAX_VERIFIERS = 16
 """passwords of one entry"""
 
-_FORMAT = 1
+_FORMAT, _FORMAT_WITHOUT_KEYS = 2, 1
 _HEAD = struct.Struct(">BQQH")
 
 
@@ -39,19 +47,32 @@ class DamagedCredentials(Exception):
 class Credentials:
     """What is stored of an entry's passwords. verifiers: `{SCHEME}…` each, never a clear text.
 
-    set_at: seconds since the epoch.
+    set_at: seconds since the epoch. keys: for each verifier its password's encoded keys for SCRAM, b"" without.
     """
 
     version: int
     set_at: float
     verifiers: tuple[bytes, ...] = field(repr=False)
+    keys: tuple[bytes, ...] = field(default=(), repr=False)
+
+
+class StoredPassword(NamedTuple):
+    """One password as it is kept: its verifier, and its encoded keys for SCRAM or b""."""
+
+    verifier: bytes
+    keys: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialBlob:
-    """Verifiers that were prepared outside the transaction and await their version and time."""
+    """Passwords that were prepared outside the transaction and await their version and time."""
 
-    verifiers: tuple[bytes, ...] = field(repr=False)
+    passwords: tuple[StoredPassword, ...] = field(repr=False)
+
+    @property
+    def verifiers(self) -> tuple[bytes, ...]:
+        """The verifiers alone."""
+        return tuple(one.verifier for one in self.passwords)
 
 
 def encode_credentials(credentials: Credentials) -> bytes:
@@ -59,7 +80,17 @@ def encode_credentials(credentials: Credentials) -> bytes:
     head = _HEAD.pack(
         _FORMAT, credentials.version, int(credentials.set_at * 1000), len(credentials.verifiers)
     )
-    return head + b"".join(len(value).to_bytes(2, "big") + value for value in credentials.verifiers)
+    return head + b"".join(
+        len(part).to_bytes(2, "big") + part for password in stored_passwords(credentials) for part in password
+    )
+
+
+def stored_passwords(credentials: Credentials | None) -> tuple[StoredPassword, ...]:
+    """Verifiers and keys by password."""
+    if credentials is None:
+        return ()
+    keys = credentials.keys or (b"",) * len(credentials.verifiers)
+    return tuple(map(StoredPassword, credentials.verifiers, keys))
 
 
 def decode_credentials(data: bytes) -> Credentials:
@@ -67,17 +98,20 @@ def decode_credentials(data: bytes) -> Credentials:
     if len(data) < _HEAD.size:
         raise DamagedCredentials("cut short")
     number, version, set_at, count = _HEAD.unpack_from(data)
-    if number != _FORMAT:
+    if number not in (_FORMAT, _FORMAT_WITHOUT_KEYS):
         raise DamagedCredentials(f"unknown format {number}")
-    verifiers = []
+    has_keys = number == _FORMAT
+    parts = []
     position = _HEAD.size
-    for _ in range(count):
+    for _ in range(count * (1 + has_keys)):
         stop = position + 2 + int.from_bytes(data[position : position + 2], "big")
-        verifiers.append(data[position + 2 : stop])
+        parts.append(data[position + 2 : stop])
         position = stop
     if position != len(data):
         raise DamagedCredentials("of a wrong length")
-    return Credentials(version, set_at / 1000, tuple(verifiers))
+    if not has_keys:
+        return Credentials(version, set_at / 1000, tuple(parts))
+    return Credentials(version, set_at / 1000, tuple(parts[::2]), tuple(parts[1::2]))
 
 
 def read_credentials(txn: ReadTransaction, tenant: int, entry_id: int) -> Credentials | None:
@@ -99,12 +133,33 @@ def prepare_password(
 
     Raises passwords.UnusablePassword when the bytes can't be a password.
     """
-    return CredentialBlob((new_verifier(clear, cost, random),))
+    return CredentialBlob((new_password(clear, cost, random),))
 
 
-def new_verifier(clear: bytes, cost: HashingCost, random: Callable[[int], bytes] = os.urandom) -> bytes:
-    """Our own verifier of one password; raises passwords.UnusablePassword."""
-    return hash_password(passwords.prepare(clear), random(16), cost)
+def new_password(
+    clear: bytes,
+    cost: HashingCost,
+    random: Callable[[int], bytes] = os.urandom,
+    present: Sequence[StoredPassword] = (),
+) -> StoredPassword:
+    """Our own verifier of one password, and its keys for SCRAM with the salt of those that are `present`.
+
+    Raises passwords.UnusablePassword.
+    """
+    verifier = hash_password(passwords.prepare(clear), random(16), cost)
+    if not cost.iterations:
+        return StoredPassword(verifier)
+    other = next((decode_keys(one.keys) for one in present if one.keys), None)
+    salt, iterations = (other.salt, other.iterations) if other else (random(SALT_SIZE), cost.iterations)
+    try:
+        return StoredPassword(verifier, encode_keys(derive_keys(clear.decode("utf-8"), salt, iterations)))
+    except (Unpreparable, UnicodeDecodeError):
+        return StoredPassword(verifier)  # what no client of SCRAM can say serves the other mechanisms
+
+
+def scram_keys(credentials: Credentials | None) -> list[ScramKeys]:
+    """The keys of those passwords that have any."""
+    return [decode_keys(one.keys) for one in stored_passwords(credentials) if one.keys]
 
 
 def import_verifiers(
@@ -116,13 +171,13 @@ def import_verifiers(
     """
     if len(values) > MAX_VERIFIERS:
         raise passwords.UnusablePassword(f"an entry has at most {MAX_VERIFIERS} passwords")
-    verifiers = []
+    stored: list[StoredPassword] = []
     for value in dict.fromkeys(values):
         clear = clear_text(value)
         if clear is None and len(value) > MAX_VERIFIER:
             raise passwords.UnusablePassword(f"a password's hash has at most {MAX_VERIFIER} bytes")
-        verifiers.append(value if clear is None else new_verifier(clear, cost, random))
-    return CredentialBlob(tuple(verifiers))
+        stored.append(StoredPassword(value) if clear is None else new_password(clear, cost, random, stored))
+    return CredentialBlob(tuple(stored))
 
 
 def set_password(
@@ -134,5 +189,6 @@ def set_password(
     """
     clock = change.stamp.clock
     version = max(clock, credential_version(txn, tenant, entry_id) + 1)
-    credentials = Credentials(version, clock_seconds(clock), blob.verifiers)
+    keys = tuple(one.keys for one in blob.passwords)
+    credentials = Credentials(version, clock_seconds(clock), blob.verifiers, keys)
     txn.put_secret(tenant, entry_id, KIND, encode_credentials(credentials), change)

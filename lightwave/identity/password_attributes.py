@@ -26,10 +26,12 @@ from lightwave.identity import passwords
 from lightwave.identity.credentials import (
     MAX_VERIFIERS,
     CredentialBlob,
+    StoredPassword,
     credential_version,
-    new_verifier,
+    new_password,
     read_credentials,
     set_password,
+    stored_passwords,
 )
 from lightwave.identity.hashing import HashingCost
 from lightwave.identity.verifiers import MAX_VERIFIER, Cost, clear_text, matches, verifier_cost
@@ -77,7 +79,7 @@ class PasswordPrepare:
         credentials = read_credentials(txn, target.tenant, target.entry_id) if target is not None else None
         return PasswordPreparation(
             changes=changes,
-            present=credentials.verifiers if credentials is not None else (),
+            present=stored_passwords(credentials),
             version=credentials.version if credentials is not None else 0,
             hashing=self._hashing,
             random=self._random,
@@ -133,7 +135,7 @@ class PasswordPreparation:
     """The computation that one request's passwords need."""
 
     changes: tuple[PasswordChange, ...]
-    present: tuple[bytes, ...] = field(repr=False)
+    present: tuple[StoredPassword, ...] = field(repr=False)
     version: int
     hashing: HashingCost
     random: Callable[[int], bytes]
@@ -148,56 +150,62 @@ class PasswordPreparation:
             if change.kind is not ModifyKind.DELETE
         )
         verifies = any(change.kind is ModifyKind.DELETE and change.values for change in self.changes)
-        return hashes or (verifies and any(verifier_cost(value) is Cost.HEAVY for value in self.present))
+        return hashes or (verifies and any(verifier_cost(one.verifier) is Cost.HEAVY for one in self.present))
 
     def run(self) -> Effect:
-        """The verifiers after all changes; raises DirectoryError when one of them is refused."""
-        verifiers = list(self.present)
+        """The passwords after all changes; raises DirectoryError when one of them is refused."""
+        stored = list(self.present)
         for change in self.changes:
             if change.kind is ModifyKind.DELETE:
-                _remove(verifiers, change)
+                _remove(stored, change)
             else:
-                added = self._verifiers_of(change)
+                added = self._passwords_of(change, () if change.kind is ModifyKind.REPLACE else stored)
                 if change.kind is ModifyKind.REPLACE:
-                    verifiers.clear()
-                elif change.oid == UNICODE_PWD and verifiers:
+                    stored.clear()
+                elif change.oid == UNICODE_PWD and stored:
                     raise DirectoryError(ResultCode.ATTRIBUTE_OR_VALUE_EXISTS, "the entry has a password")
-                elif any(value in verifiers for value in added):
+                elif any(one.verifier == other.verifier for one in added for other in stored):
                     raise DirectoryError(ResultCode.ATTRIBUTE_OR_VALUE_EXISTS, "the entry has this password")
-                verifiers.extend(added)
-        if len(verifiers) > MAX_VERIFIERS:
+                stored.extend(added)
+        if len(stored) > MAX_VERIFIERS:
             raise DirectoryError(ResultCode.CONSTRAINT_VIOLATION, f"at most {MAX_VERIFIERS} passwords")
-        return PasswordEffect(CredentialBlob(tuple(verifiers)), self.version)
+        return PasswordEffect(CredentialBlob(tuple(stored)), self.version)
 
-    def _verifiers_of(self, change: PasswordChange) -> list[bytes]:
+    def _passwords_of(
+        self, change: PasswordChange, present: Sequence[StoredPassword]
+    ) -> list[StoredPassword]:
         if not change.values and change.kind is ModifyKind.ADD:
             raise DirectoryError(ResultCode.PROTOCOL_ERROR, "an addition without a value")
-        result = []
+        result: list[StoredPassword] = []
         for value in change.values:
             clear = _unicode_password(value) if change.oid == UNICODE_PWD else clear_text(value)
             try:
-                result.append(value if clear is None else new_verifier(clear, self.hashing, self.random))
+                result.append(
+                    StoredPassword(value)
+                    if clear is None
+                    else new_password(clear, self.hashing, self.random, (*present, *result))
+                )
             except passwords.UnusablePassword as error:
                 raise DirectoryError(ResultCode.CONSTRAINT_VIOLATION, str(error)) from None
         return result
 
 
-def _remove(verifiers: list[bytes], change: PasswordChange) -> None:
+def _remove(stored: list[StoredPassword], change: PasswordChange) -> None:
     if not change.values:
-        if not verifiers:
+        if not stored:
             raise DirectoryError(ResultCode.NO_SUCH_ATTRIBUTE, "there is no password")
-        verifiers.clear()
+        stored.clear()
         return
     for value in change.values:
         clear = _unicode_password(value) if change.oid == UNICODE_PWD else clear_text(value)
-        index = _index_of(verifiers, value, clear)
+        index = _index_of([one.verifier for one in stored], value, clear)
         if index is None:
             # MS-ADTS §3.1.1.3.1.5.1 answers a wrong old password so; RFC 4511 §4.6 a value that isn't there.
             wrong = (
                 ResultCode.CONSTRAINT_VIOLATION if change.oid == UNICODE_PWD else ResultCode.NO_SUCH_ATTRIBUTE
             )
             raise DirectoryError(wrong, "the old password is wrong")
-        del verifiers[index]
+        del stored[index]
 
 
 def _index_of(verifiers: Sequence[bytes], value: bytes, clear: bytes | None) -> int | None:

@@ -1,8 +1,8 @@
 """What a SASL acceptor is: bytes of the client in, a challenge, a claim or a failure out.
 
 An acceptor does no look-up: PLAIN and EXTERNAL end in a *claim*, which `identity` verifies against the
-directory. The outcome of the exchange is therefore known only after identity has answered. Messages are
-bounded before they are looked at.
+directory; SCRAM asks for keys in between and ends in a claim that is proven. The outcome of the exchange is
+known only after identity has answered. Messages are bounded before they are looked at.
 
 A mechanism of one client message takes its initial response; when the client sent none, the acceptor asks
 for it with an empty challenge (RFC 4422 §3.3).
@@ -25,6 +25,8 @@ class Failure(Enum):
     TOO_LONG = "the client's message is too long"
     NOT_AVAILABLE = "the mechanism is not offered on this connection"
     OUT_OF_STEP = "the exchange is over"
+    BINDING = "the channel binding is not that of this connection"
+    PROOF = "the proof is wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,27 @@ class ExternalClaim:
     authorization_id: str | None
 
 
-SaslClaim = PasswordClaim | ExternalClaim
-SaslStep = SaslChallenge | SaslClaim | SaslFailure
+@dataclass(frozen=True, slots=True)
+class KeysWanted:
+    """The acceptor goes on when it is provided with the keys of who says it is `authentication_id`."""
+
+    authentication_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenClaim:
+    """The client has proven that it knows the password of `account`, which came with the keys.
+
+    final: the server's proof, to be sent with the success.
+    """
+
+    account: object
+    authorization_id: str | None
+    final: bytes
+
+
+SaslClaim = PasswordClaim | ExternalClaim | ProvenClaim
+SaslStep = SaslChallenge | KeysWanted | SaslClaim | SaslFailure
 
 
 class Acceptor(Protocol):

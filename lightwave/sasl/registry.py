@@ -7,9 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lightwave.sasl import external, plain
+from lightwave.sasl import external, plain, scram
 from lightwave.sasl.channel import Channel
 from lightwave.sasl.mechanism import Acceptor
+
+Random = Callable[[int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +20,30 @@ class Mechanism:
 
     name: str
     is_offered: Callable[[Channel], bool]
-    accept: Callable[[], Acceptor]
+    accept: Callable[[Channel, Random], Acceptor]
 
 
 MECHANISMS: tuple[Mechanism, ...] = (
-    Mechanism(external.NAME, lambda channel: channel.has_external_identity, external.ExternalAcceptor),
+    Mechanism(
+        external.NAME,
+        lambda channel: channel.has_external_identity,
+        lambda channel, random: external.ExternalAcceptor(),
+    ),
+    Mechanism(
+        scram.NAME_PLUS,
+        lambda channel: channel.bindings is not None,
+        lambda channel, random: scram.ScramAcceptor(channel, random, bound=True),
+    ),
+    # Whoever listens to SCRAM in the clear can try passwords at home, and take the connection over afterwards.
+    Mechanism(
+        scram.NAME,
+        lambda channel: channel.is_confidential,
+        lambda channel, random: scram.ScramAcceptor(channel, random, bound=False),
+    ),
     # RFC 4616 §4: not without data confidentiality.
-    Mechanism(plain.NAME, lambda channel: channel.is_confidential, plain.PlainAcceptor),
+    Mechanism(
+        plain.NAME, lambda channel: channel.is_confidential, lambda channel, random: plain.PlainAcceptor()
+    ),
 )
 
 
@@ -33,12 +52,12 @@ def offered_mechanisms(channel: Channel) -> tuple[str, ...]:
     return tuple(mechanism.name for mechanism in MECHANISMS if mechanism.is_offered(channel))
 
 
-def maybe_acceptor(name: str, channel: Channel) -> Acceptor | None:
+def maybe_acceptor(name: str, channel: Channel, random: Random) -> Acceptor | None:
     """A new acceptor, or None when there is no such mechanism on this channel (authMethodNotSupported).
 
     Names are upper-case by definition (RFC 4422 §3.1); other spellings are not names.
     """
     for mechanism in MECHANISMS:
         if mechanism.name == name:
-            return mechanism.accept() if mechanism.is_offered(channel) else None
+            return mechanism.accept(channel, random) if mechanism.is_offered(channel) else None
     return None

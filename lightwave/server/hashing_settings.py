@@ -1,6 +1,7 @@
-"""The cost of password hashes as settings of the node's entry: lwHashingMemory (KiB) and lwHashingPasses.
+"""The cost of password hashes as settings of the node's entry.
 
-A number out of bounds counts as the nearest that is in bounds: a node has to start to be corrected.
+lwHashingMemory (KiB), lwHashingPasses, lwScramIterations (0: no keys for SCRAM are made). A number out of bounds
+counts as the nearest that is in bounds: a node has to start to be corrected.
 """
 
 from __future__ import annotations
@@ -9,17 +10,29 @@ from lightwave.directory.schema.normalisation import NormalisedDN
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
-from lightwave.identity.hashing import LEAST_MEMORY, MOST_MEMORY, MOST_PASSES, HashingCost
+from lightwave.identity.hashing import (
+    LEAST_ITERATIONS,
+    LEAST_MEMORY,
+    MOST_ITERATIONS,
+    MOST_MEMORY,
+    MOST_PASSES,
+    HashingCost,
+)
 
 MEMORY = "lwHashingMemory"
 PASSES = "lwHashingPasses"
+ITERATIONS = "lwScramIterations"
 
 
 def hashing_attributes(cost: HashingCost) -> dict[str, list[bytes]]:
     """The attributes of a node's entry that say `cost`; none for the default."""
     if cost == HashingCost():
         return {}
-    return {MEMORY: [b"%d" % cost.memory], PASSES: [b"%d" % cost.passes]}
+    return {
+        MEMORY: [b"%d" % cost.memory],
+        PASSES: [b"%d" % cost.passes],
+        ITERATIONS: [b"%d" % cost.iterations],
+    }
 
 
 def read_hashing_cost(txn: ReadTransaction, schema: Schema, node: NormalisedDN) -> HashingCost:
@@ -36,7 +49,9 @@ def read_hashing_cost(txn: ReadTransaction, schema: Schema, node: NormalisedDN) 
         values = record.values(found) if found is not None else []
         return int(values[0]) if values else otherwise
 
+    iterations = number(ITERATIONS, default.iterations)
     return HashingCost(
         memory=min(max(number(MEMORY, default.memory), LEAST_MEMORY), MOST_MEMORY),
         passes=min(max(number(PASSES, default.passes), 1), MOST_PASSES),
+        iterations=min(max(iterations, LEAST_ITERATIONS), MOST_ITERATIONS) if iterations > 0 else 0,
     )

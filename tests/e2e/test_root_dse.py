@@ -168,10 +168,10 @@ def test_mechanisms_by_channel(shared_node: Node) -> None:
                 code = connection.ask(wire.sasl_bind(mechanism.name, b"\xff\x00\xff")).code
                 assert (code != 7) == (mechanism.name in mechanisms), (name, mechanism.name)
     assert seen == {
-            "clear": set(),
-            "TLS": {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"},
-            "local": {"EXTERNAL", "SCRAM-SHA-256", "PLAIN"},
-        }
+        "clear": set(),
+        "TLS": {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"},
+        "local": {"EXTERNAL", "SCRAM-SHA-256", "PLAIN"},
+    }
 
 
 def increment(connection: wire.Connection, name: str) -> None:

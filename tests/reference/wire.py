@@ -201,6 +201,7 @@ class Answer:
     referrals: list[bytes] = field(default_factory=list)
     extended_name: bytes | None = None
     extended_value: bytes | None = None
+    server_credentials: bytes | None = None
     controls: dict[str, bytes | None] = field(default_factory=dict)
 
 
@@ -225,6 +226,8 @@ def decode_result(tag: int, content: bytes) -> Answer:
             answer.extended_name = value
         elif part == 0x8B:
             answer.extended_value = value
+        elif part == 0x87:
+            answer.server_credentials = value
     return answer
 
 

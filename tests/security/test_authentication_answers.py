@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gc
 import hashlib
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,7 +137,7 @@ def test_neg_013_a_failed_authentication_leaves_no_token(accounts: Accounts) -> 
 def test_neg_014_plain_with_another_authorization_identity_is_denied(
     accounts: Accounts, authorization: str
 ) -> None:
-    acceptor = maybe_acceptor("PLAIN", TLS)
+    acceptor = maybe_acceptor("PLAIN", TLS, os.urandom)
     assert acceptor is not None
     claim = acceptor.step(plain.encode_message("ann", SECRET.decode(), authorization))
     assert isinstance(claim, PasswordClaim)

@@ -9,7 +9,7 @@ password is read only after it is known that the connection may carry one.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lightwave.directory.access.token import ANONYMOUS, Token
 from lightwave.directory.ldap.messages import LDAPMessage
@@ -21,9 +21,18 @@ from lightwave.directory.operations.request_controls import check_controls
 from lightwave.directory.server.service import log
 from lightwave.identity.authentication import BindCandidate, VerifiedBind, is_anonymous_bind
 from lightwave.identity.ldap_results import result_code
-from lightwave.identity.refusals import AuthenticationFailed
-from lightwave.sasl.mechanism import ExternalClaim, PasswordClaim, SaslChallenge, SaslFailure
+from lightwave.identity.refusals import AuthenticationFailed, Refusal
+from lightwave.sasl.mechanism import (
+    ExternalClaim,
+    Failure,
+    KeysWanted,
+    PasswordClaim,
+    ProvenClaim,
+    SaslChallenge,
+    SaslFailure,
+)
 from lightwave.sasl.registry import maybe_acceptor
+from lightwave.sasl.scram import ScramAcceptor
 
 if TYPE_CHECKING:
     from lightwave.directory.schema.schema import Schema
@@ -140,12 +149,16 @@ def _sasl(
         # RFC 4513 §5.2.1: another mechanism, or an empty one, ends the exchange that was under way
         connection.acceptor = None
         connection.session.sasl_pending = False
-        acceptor = maybe_acceptor(credentials.mechanism, connection.channel)
+        acceptor = maybe_acceptor(credentials.mechanism, connection.channel, connection.service.random_bytes)
         if acceptor is None:
             raise DirectoryError(
                 ResultCode.AUTH_METHOD_NOT_SUPPORTED, "the mechanism is not offered on this connection"
             )
     step = acceptor.step(credentials.credentials)
+    service = connection.service
+    if isinstance(step, KeysWanted):
+        assert isinstance(acceptor, ScramAcceptor)
+        step = acceptor.provide(*service.authenticator.lookup_keys(txn, step.authentication_id))
     if isinstance(step, SaslChallenge):
         connection.acceptor = acceptor
         connection.session.sasl_pending = True
@@ -153,9 +166,16 @@ def _sasl(
         return
     connection.acceptor = None
     connection.session.sasl_pending = False
-    service = connection.service
     if isinstance(step, SaslFailure):
+        if step.reason is Failure.PROOF:  # one answer with an account that may not act
+            raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, f"{acceptor.mechanism}: wrong proof")
         raise DirectoryError(ResultCode.INVALID_CREDENTIALS, step.reason.value)
+    if isinstance(step, ProvenClaim):
+        assert isinstance(step.account, BindCandidate)
+        verified = service.authenticator.proven(step.account, step.authorization_id)
+        token = service.authenticator.complete(txn, verified, service.now())
+        _succeed(connection, message_id, token, step.final)
+        return
     if isinstance(step, ExternalClaim):
         token = service.authenticator.authenticate_external(txn, step, connection.channel, service.now())
         _succeed(connection, message_id, token)
@@ -166,7 +186,9 @@ def _sasl(
     _verify(connection, txn, message_id, candidate, step.password)
 
 
-def _succeed(connection: LDAPConnection, message_id: int, token: Token) -> None:
+def _succeed(
+    connection: LDAPConnection, message_id: int, token: Token, server_credentials: bytes | None = None
+) -> None:
     connection.set_token(token)
     if not token.is_anonymous and log.isEnabledFor(logging.DEBUG):
         log.debug(
@@ -176,7 +198,7 @@ def _succeed(connection: LDAPConnection, message_id: int, token: Token) -> None:
             token.authenticated_by.value,
             connection.channel.address,
         )
-    _answer(connection, message_id, ResultCode.SUCCESS)
+    _answer(connection, message_id, ResultCode.SUCCESS, server_credentials=server_credentials)
 
 
 def _fail(connection: LDAPConnection, message_id: int, error: BaseException) -> None:
@@ -211,10 +233,3 @@ def _answer(
     connection.update_reading()
     if connection.session.has_held and not connection.session.is_ended:
         connection.service.call_later(0, connection.process_held)
-
-
-def certificate_der(certificate: Any) -> bytes:
-    """DER of a certificate as pyOpenSSL gives it."""
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return bytes(certificate.to_cryptography().public_bytes(Encoding.DER))

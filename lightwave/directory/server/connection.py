@@ -28,6 +28,7 @@ from lightwave.directory.server import requests
 from lightwave.directory.server.searching import OCTETS, RunningSearches
 from lightwave.directory.server.service import DirectoryService, log
 from lightwave.directory.server.settings import DEFAULTS, MAX_PDU_ANONYMOUS, Settings
+from lightwave.identity.peers import peer_uid, tls_channel
 from lightwave.identity.refusals import NotLive
 from lightwave.sasl.channel import Channel
 from lightwave.sasl.mechanism import Acceptor
@@ -103,9 +104,7 @@ class LDAPConnection(protocol.Protocol):
 
     def _identify_peer(self) -> None:
         if self._local:
-            self.channel = Channel(
-                is_confidential=True, local_uid=requests.peer_uid(self.transport), address="local"
-            )
+            self.channel = Channel(is_confidential=True, local_uid=peer_uid(self.transport), address="local")
             return
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
@@ -362,9 +361,9 @@ class LDAPConnection(protocol.Protocol):
         self.channel = Channel(is_confidential=True, address=self.channel.address)
 
     def refresh_channel(self) -> None:
-        """Learn of the client's certificate, which TLS verified during the handshake."""
-        if self._tls and self.channel.certificate is None:
-            self.channel = requests.tls_channel(self.transport, self.channel)
+        """Learn what the handshake of TLS gave: the channel bindings, and the client's certificate."""
+        if self._tls and self.channel.bindings is None:
+            self.channel = tls_channel(self.transport, self.channel)
 
     def finish_write(self) -> None:
         """A write has been answered; a bind may wait for it, or the end of the connection."""

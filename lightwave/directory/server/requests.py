@@ -6,8 +6,6 @@ compare is answered from the transaction of the chunk.
 
 from __future__ import annotations
 
-import socket
-import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +32,6 @@ from lightwave.directory.operations.compare import compare
 from lightwave.directory.operations.outcome import Outcome
 from lightwave.directory.operations.request_controls import check_controls
 from lightwave.directory.server import binding, extended
-from lightwave.sasl.channel import Channel
 
 if TYPE_CHECKING:
     from lightwave.directory.schema.schema import Schema
@@ -115,23 +112,3 @@ _SERVED: dict[type, Serve] = {
     BindRequest: binding.serve_bind,
     ExtendedRequest: extended.serve_extended,
 }
-
-
-def peer_uid(transport: Any) -> int | None:
-    """User id of the process at the other end of a local socket (SO_PEERCRED)."""
-    credentials = transport.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    _, uid, _ = struct.unpack("3i", credentials)
-    return int(uid)
-
-
-def tls_channel(transport: Any, channel: Channel) -> Channel:
-    """The channel with the client's certificate, when TLS has verified one."""
-    handle = getattr(transport, "getPeerCertificate", None)
-    certificate = handle() if handle is not None else None
-    if certificate is None:
-        return channel
-    der = binding.certificate_der(certificate)
-    chain = tuple(
-        binding.certificate_der(one) for one in (transport.getHandle().get_peer_cert_chain() or ())[1:]
-    )
-    return Channel(is_confidential=True, certificate=der, chain=chain, address=channel.address)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import json
 import os
 from collections.abc import Callable
@@ -31,6 +32,7 @@ from lightwave.directory.store.errors import KeyringError
 _MAGIC = b"lwmk1"
 KEY_ID_SIZE = 8
 _NONCE = 12
+_ROOT = b"lightwave derived secrets 1"
 
 Random = Callable[[int], bytes]
 
@@ -44,6 +46,7 @@ class Keyring:
         self._master_id = hashlib.sha256(b"lightwave master key\0" + master).hexdigest()[:16]
         self._keys: dict[tuple[bytes, bytes], AESGCM] = {}
         self._current: dict[bytes, bytes] = {}
+        self._roots: dict[bytes, bytes] = {}
         self.random = random
 
     def __repr__(self) -> str:
@@ -133,6 +136,12 @@ class Keyring:
                 raise KeyringError(f"the keyring has no key {key_id.hex()} of tenant {tenant.hex()}")
         return key
 
+    def derived_secret(self, tenant: bytes, label: bytes) -> bytes:
+        """32 bytes that all nodes of a tenant derive alike, from its first data key; for what is never stored."""
+        if tenant not in self._roots:
+            self._load(tenant)
+        return hmac.digest(self._roots[tenant], label, "sha256")
+
     def _path(self, tenant: bytes) -> Path:
         return self._folder / f"{tenant.hex()}.keys"
 
@@ -145,6 +154,8 @@ class Keyring:
                     wrapped = base64.b64decode(wraps[self._master_id])
                     plain = self._unwrap(wrapped, _context(tenant, identity))
                     self._keys[tenant, identity] = AESGCM(plain)
+                    if tenant not in self._roots:
+                        self._roots[tenant] = HKDF(hashes.SHA256(), 32, salt=tenant, info=_ROOT).derive(plain)
             current = bytes.fromhex(content["current"])
         except (KeyError, AttributeError, TypeError, ValueError) as error:
             raise KeyringError(f"{self._path(tenant)} is malformed") from error

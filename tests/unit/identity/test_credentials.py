@@ -54,7 +54,7 @@ def test_only_damaged_credentials_come_out_of_garbage(data: bytes) -> None:
 
 def test_damage_is_seen() -> None:
     good = encode_credentials(Credentials(1, 2.0, (b"abc",)))
-    for bad in (b"", good[:-1], good + b"x", b"\2" + good[1:]):
+    for bad in (b"", good[:-1], good + b"x", b"\3" + good[1:]):
         with pytest.raises(DamagedCredentials):
             decode_credentials(bad)
 

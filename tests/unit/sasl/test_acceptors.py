@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,30 +20,49 @@ from lightwave.sasl.mechanism import (
 )
 from lightwave.sasl.registry import MECHANISMS, maybe_acceptor, offered_mechanisms
 
+
+class NoBindings:
+    """Bindings of a connection that has none of any type."""
+
+    def data(self, name: str) -> tuple[bytes, ...]:
+        return ()
+
+
 CLEAR = Channel()
 TLS = Channel(is_confidential=True)
 TLS_WITH_CERTIFICATE = Channel(is_confidential=True, certificate=b"DER")
+TLS_BOUND = Channel(is_confidential=True, bindings=NoBindings())
 LOCAL = Channel(is_confidential=True, local_uid=1000)
 
 
 def test_mechanisms_depend_on_the_channel() -> None:
     assert offered_mechanisms(CLEAR) == ()
-    assert offered_mechanisms(TLS) == ("PLAIN",)
-    assert offered_mechanisms(TLS_WITH_CERTIFICATE) == ("EXTERNAL", "PLAIN")
-    assert offered_mechanisms(LOCAL) == ("EXTERNAL", "PLAIN")
+    assert offered_mechanisms(TLS) == ("SCRAM-SHA-256", "PLAIN")
+    assert offered_mechanisms(TLS_WITH_CERTIFICATE) == ("EXTERNAL", "SCRAM-SHA-256", "PLAIN")
+    assert offered_mechanisms(TLS_BOUND) == ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN")
+    assert offered_mechanisms(LOCAL) == ("EXTERNAL", "SCRAM-SHA-256", "PLAIN")
 
 
 @pytest.mark.parametrize(
     ("name", "channel"),
-    [("PLAIN", CLEAR), ("EXTERNAL", CLEAR), ("EXTERNAL", TLS), ("plain", TLS), ("", TLS), ("GSSAPI", TLS)],
+    [
+        ("PLAIN", CLEAR),
+        ("EXTERNAL", CLEAR),
+        ("EXTERNAL", TLS),
+        ("plain", TLS),
+        ("", TLS),
+        ("GSSAPI", TLS),
+        ("SCRAM-SHA-256", CLEAR),
+        ("SCRAM-SHA-256-PLUS", LOCAL),
+    ],
 )
 def test_what_is_not_offered_is_not_accepted(name: str, channel: Channel) -> None:
-    assert maybe_acceptor(name, channel) is None
+    assert maybe_acceptor(name, channel, os.urandom) is None
 
 
 def test_an_acceptor_has_its_mechanism_name() -> None:
-    for name in ("PLAIN", "EXTERNAL"):
-        acceptor = maybe_acceptor(name, LOCAL)
+    for name in ("PLAIN", "EXTERNAL", "SCRAM-SHA-256"):
+        acceptor = maybe_acceptor(name, LOCAL, os.urandom)
         assert acceptor is not None
         assert acceptor.mechanism == name
     assert len({mechanism.name for mechanism in MECHANISMS}) == len(MECHANISMS)
@@ -125,7 +146,7 @@ def test_decode_is_the_reverse_of_encode(authcid: str, password: str, authzid: s
 
 @given(st.binary(max_size=5_000))
 def test_only_claims_and_failures_come_out(message: bytes) -> None:
-    for name in ("PLAIN", "EXTERNAL"):
-        acceptor = maybe_acceptor(name, LOCAL)
+    for name in ("PLAIN", "EXTERNAL", "SCRAM-SHA-256"):
+        acceptor = maybe_acceptor(name, LOCAL, os.urandom)
         assert acceptor is not None
         assert isinstance(acceptor.step(message), PasswordClaim | ExternalClaim | SaslFailure)

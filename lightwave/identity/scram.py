@@ -1,0 +1,59 @@
+"""The keys that SCRAM goes on with, of whoever a client says it is: his own, or those of nobody.
+
+An unknown name, an account without keys and one that may not act go through the whole exchange and fail at its
+end. Their salt is made from the name and a secret of the tenant, so that it is the same each time, on every
+node, in each spelling of a name: otherwise asking twice would tell who exists. What is left: who guesses both the
+DN and the user's name of one account, where the DN's first RDN is not that name, sees one salt instead of two.
+"""
+
+from __future__ import annotations
+
+import hmac
+
+from lightwave.directory.schema.errors import InvalidValue
+from lightwave.directory.schema.normalisation import normalise_dn_text, normalise_value
+from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.reading import ReadTransaction
+from lightwave.identity.hashing import HashingCost
+from lightwave.sasl.scram_keys import SALT_SIZE, ScramKeys
+
+_LABEL = b"scram keys of nobody"
+
+
+def keys_of_nobody(txn: ReadTransaction, schema: Schema, name: str, hashing: HashingCost) -> ScramKeys:
+    """Keys that no password has, looking like everybody's."""
+    keyring = txn.store.keyring
+    secret = b""
+    if keyring is not None:
+        first = min(txn.tenants())
+        secret = keyring.derived_secret(txn.tenant_guid(first), _LABEL)
+    made_of = _one_spelling(schema, name)
+    iterations = hashing.iterations or HashingCost().iterations
+    salt, stored_key, server_key = (
+        hmac.digest(secret, part + made_of, "sha256") for part in (b"salt\0", b"stored\0", b"server\0")
+    )
+    return ScramKeys(salt[:SALT_SIZE], iterations, stored_key, server_key)
+
+
+def _one_spelling(schema: Schema, name: str) -> bytes:
+    """What all spellings have in common that would lead to one account."""
+    mark, _, rest = name.partition(":")
+    if mark == "u":
+        name = rest
+    elif mark == "dn" or "=" in name:
+        try:
+            dn = normalise_dn_text(schema, (rest if mark == "dn" else name).encode())
+        except (InvalidValue, UnicodeEncodeError):
+            return name.encode(errors="replace")
+        uid_type = schema.attribute("uid")
+        uid = b"%s=" % uid_type.oid.encode() if uid_type is not None else b"uid="
+        if not dn or not dn[0].startswith(uid):
+            return b"\0".join(dn)
+        name = dn[0][len(uid) :].decode(errors="replace")
+    account, at, _ = name.rpartition("@")
+    text = (account if at else name).encode(errors="replace")
+    attribute = schema.attribute("uid")
+    try:
+        return normalise_value(attribute, text) if attribute is not None else text
+    except InvalidValue:
+        return text
