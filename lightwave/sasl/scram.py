@@ -154,7 +154,7 @@ class ScramAcceptor:
         expected: tuple[bytes, ...] = (b"",)
         if first.binding is not None:  # () for a type that this connection does not have
             expected = bindings.data(first.binding) if bindings is not None else ()
-        if not any([hmac.compare_digest(sent, header + data) for data in expected]):
+        if not any(hmac.compare_digest(sent, header + data) for data in expected):
             raise _Refused(Failure.BINDING)
 
 

@@ -56,6 +56,7 @@ def test_each_setting_of_a_node_stands_in_the_operations_with_its_default() -> N
         "lwMaxConnections": DEFAULTS.max_connections,
         "lwHashingMemory": HashingCost().memory,
         "lwHashingPasses": HashingCost().passes,
+        "lwScramIterations": HashingCost().iterations,
     }
     for prefix, limits in (("", SIGNED_IN_LIMITS), ("Anonymous", ANONYMOUS_LIMITS)):
         expected |= {
