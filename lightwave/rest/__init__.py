@@ -1,4 +1,5 @@
 """Role of this package: the REST face of the directory's operations.
 
-Nothing is built here yet.
+Requests become the same operations that LDAP clients ask for, with the same access, limits and rules; nothing is
+decided here. Paths and JSON are the original's.
 """

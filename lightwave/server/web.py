@@ -9,13 +9,18 @@ from typing import Any
 
 from twisted.python.threadpool import ThreadPool
 
+from lightwave.directory.access.token import Token
+from lightwave.directory.operations.context import Limits
 from lightwave.directory.server.listeners import listen
 from lightwave.directory.server.service import DirectoryService
+from lightwave.rest.directory import DirectoryFace
+from lightwave.rest.pages import Pages
+from lightwave.rest.searching import SearchFace
 from lightwave.server.configuration import NodeConfiguration
-from lightwave.server.health import health_routes
+from lightwave.server.health import health_routes, openapi_route
 from lightwave.web.callers import Callers
 from lightwave.web.listeners import WebFactory, https_factory, listen_local
-from lightwave.web.routing import Router
+from lightwave.web.routing import Route, Router
 from lightwave.web.service import WebService
 
 log = logging.getLogger("lightwave.server")
@@ -41,7 +46,11 @@ class Web:
         )
         router = Router()
         self.service = WebService(router, callers, time.time, reactor, self._threads)
-        router.add(*health_routes(directory, self.service))
+        router.add(
+            *health_routes(directory, self.service),
+            openapi_route(self.service, directory.facts.version),
+            *_directory_routes(directory, reactor),
+        )
 
     def start(self) -> list[Any]:
         """Listen; the ports. Raises CannotListenError or OSError."""
@@ -74,3 +83,20 @@ class Web:
             connection.transport.abortConnection()
         if self._threads.started:
             self._threads.stop()
+
+
+def _directory_routes(directory: DirectoryService, reactor: Any) -> tuple[Route, ...]:
+    def limits_of(token: Token) -> Limits:
+        with directory.store.read() as txn:
+            settings = directory.settings.current(txn, directory.schemas.current(txn))
+        return directory.limits_of(token, settings)
+
+    searches = SearchFace(
+        directory.store,
+        directory.schemas,
+        directory.searches,
+        directory.liveness,
+        Pages(directory.random_bytes, directory.monotonic),
+        reactor.callLater,
+    )
+    return DirectoryFace(searches, directory.pipeline, limits_of, directory.now).routes()

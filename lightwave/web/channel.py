@@ -302,7 +302,7 @@ class WebChannel(http.HTTPChannel):
     def serve(self, incoming: IncomingRequest) -> None:
         """Answer a complete request."""
         self._enter(Phase.HANDLING, None)
-        if self._tls and self._channel.certificate is None:
+        if self._tls and self._channel.bindings is None:
             self._channel = tls_channel(self.transport, self._channel)
         self._served += 1
         service = self._service
@@ -373,7 +373,8 @@ class WebChannel(http.HTTPChannel):
         fields.append((b"Date", http_date(self._service.now()).encode()))
         if response.status not in http.NO_BODY_CODES:
             fields.append((b"Content-Length", b"%d" % len(response.body)))
-            fields.append((b"Content-Type", response.content_type.encode()))
+            if response.body:
+                fields.append((b"Content-Type", response.content_type.encode()))
         if not self.persistent:
             fields.append((b"Connection", b"close"))
         return fields

@@ -1,0 +1,169 @@
+"""/v1/vmdir/ldap: entries over HTTP, under the original's path and with its JSON.
+
+PUT adds, GET searches, PATCH modifies, DELETE deletes; each is the operation that LDAP clients ask for, in the
+same pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from twisted.internet.defer import Deferred
+
+from lightwave.directory.access.token import Token
+from lightwave.directory.ldap.controls import Control
+from lightwave.directory.ldap.requests import DeleteRequest
+from lightwave.directory.ldap.result import ResultCode
+from lightwave.directory.operations.context import Context, Limits
+from lightwave.directory.operations.outcome import Outcome
+from lightwave.directory.operations.pipeline import WritePipeline
+from lightwave.directory.operations.ports import WriteRequest
+from lightwave.rest import models
+from lightwave.rest.entity_tags import precondition
+from lightwave.rest.entries import add_request, modify_request
+from lightwave.rest.searching import SearchFace
+from lightwave.web.messages import Request, Response
+from lightwave.web.problems import problem_of_outcome
+from lightwave.web.routing import Access, Answer, Route
+
+PATH = "/v1/vmdir/ldap"
+MAX_BODY = 1 << 20
+_IF_MATCH = {"If-Match": "Entity tags of the entry: the change is made only if it still has one of them"}
+_ETAG = {"ETag": "The version of the entry"}
+
+
+class DirectoryFace:
+    """The routes of the directory. limits_of: what the bearer of a token may ask for. now: seconds since the epoch."""
+
+    def __init__(
+        self,
+        searches: SearchFace,
+        pipeline: WritePipeline,
+        limits_of: Callable[[Token], Limits],
+        now: Callable[[], float],
+    ) -> None:
+        self._searches = searches
+        self._pipeline = pipeline
+        self._limits_of = limits_of
+        self._now = now
+
+    def routes(self) -> tuple[Route, ...]:
+        """What is served."""
+        changed = {
+            200: Answer("done"),
+            404: Answer("there is no such entry"),
+            409: Answer("the entry, or what is below it, stands against it"),
+            412: Answer("the entry is not the one that If-Match names"),
+            422: Answer("the schema, a rule or a limit of the directory stands against it"),
+        }
+        done = {204: changed.pop(200)}
+        return (
+            Route(
+                method="GET",
+                path=PATH,
+                access=Access.SIGNED_IN,
+                handle=self.search,
+                name="searchEntries",
+                summary="Search, or read an entry",
+                query=models.SearchQuery,
+                headers={
+                    "If-None-Match": "Entity tags that the client has: 304 when the entry has one of them"
+                },
+                answers={
+                    200: Answer("entries; with scope base, ETag", models.SearchResult, headers=_ETAG),
+                    304: Answer("the entry has not changed"),
+                    404: changed[404],
+                    409: Answer("the entry is on another server"),
+                    410: Answer("no search waits under the cookie"),
+                    422: changed[422],
+                },
+            ),
+            Route(
+                method="PUT",
+                path=PATH,
+                access=Access.SIGNED_IN,
+                handle=self.add,
+                name="addEntry",
+                summary="Add an entry",
+                body=models.Entry,
+                max_body=MAX_BODY,
+                answers={
+                    201: Answer("the entry was added", headers={"Location": "Where it is read"}),
+                    **{code: changed[code] for code in (404, 409, 422)},
+                },
+            ),
+            Route(
+                method="PATCH",
+                path=PATH,
+                access=Access.SIGNED_IN,
+                handle=self.modify,
+                name="modifyEntry",
+                summary="Change an entry",
+                query=models.NameQuery,
+                body=models.Modifications,
+                headers=_IF_MATCH,
+                max_body=MAX_BODY,
+                answers={**done, **changed},
+            ),
+            Route(
+                method="DELETE",
+                path=PATH,
+                access=Access.SIGNED_IN,
+                handle=self.delete,
+                name="deleteEntry",
+                summary="Delete an entry that has nothing below it",
+                query=models.NameQuery,
+                headers=_IF_MATCH,
+                answers={**done, **changed},
+            ),
+        )
+
+    def _context(self, request: Request, controls: tuple[Control, ...] = ()) -> Context:
+        return Context(
+            token=request.caller,
+            limits=self._limits_of(request.caller),
+            controls=controls,
+            now=self._now,
+            peer=request.channel.address,
+            secure=request.channel.is_confidential,
+            correlation=request.correlation,
+        )
+
+    def search(self, request: Request) -> Response | Deferred[Response]:
+        """GET"""
+        return self._searches.search(request, self._context(request))
+
+    def add(self, request: Request) -> Deferred[Response]:
+        """PUT"""
+        entry: models.Entry = request.content
+        location = f"{PATH}?{urlencode({'dn': entry.dn, 'scope': 'base'})}"
+        done = Response(201, headers=(("Location", location),))
+        return self._write(request, add_request(entry), (), done)
+
+    def modify(self, request: Request) -> Deferred[Response]:
+        """PATCH"""
+        controls = precondition(request.headers.get("if-match"))
+        asked = modify_request(request.arguments.dn, request.content)
+        return self._write(request, asked, controls, Response(204))
+
+    def delete(self, request: Request) -> Deferred[Response]:
+        """DELETE"""
+        controls = precondition(request.headers.get("if-match"))
+        return self._write(request, DeleteRequest(request.arguments.dn.encode()), controls, Response(204))
+
+    def _write(
+        self, request: Request, asked: WriteRequest, controls: tuple[Control, ...], success: Response
+    ) -> Deferred[Response]:
+        answer: Deferred[Response] = Deferred()
+
+        def done(outcome: Outcome) -> None:
+            if outcome.code is ResultCode.SUCCESS:
+                answer.callback(success)
+            else:
+                problem: Any = problem_of_outcome(outcome)
+                answer.errback(problem)
+
+        self._pipeline.submit(self._context(request, controls), asked, done)
+        return answer

@@ -1,0 +1,68 @@
+"""Entity tags of entries (RFC 9110 §8.8.3): an entry's GUID and the change number that it stands at here.
+
+Attributes that are computed from other entries (`memberOf`) are not in it. A precondition becomes an assertion
+(RFC 4528) of the write, so it is decided in the write's own transaction.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from lightwave.directory.ldap.controls import Control
+from lightwave.directory.ldap.filters import And, Equality, Filter, Or, encode_filter
+from lightwave.directory.ldap.search_controls import ASSERTION
+from lightwave.directory.store.record import Record
+from lightwave.web.problems import Problem
+
+_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
+_OURS = re.compile(r"([0-9a-f]{32})-([0-9]{1,19})")
+MOST_TAGS = 32
+
+
+def entity_tag(record: Record) -> str:
+    """The strong tag of an entry."""
+    return f'"{record.guid.hex()}-{record.usn_changed}"'
+
+
+def decode_tags(header: str) -> list[tuple[bool, str]] | None:
+    """(is weak, opaque tag) of an If-Match or If-None-Match header; None for `*`. Raises Problem 400."""
+    if header.strip() == "*":
+        return None
+    found: list[tuple[bool, str]] = []
+    position = 0
+    while position < len(header):
+        match = _TAG.match(header, position)
+        if match is None or len(found) == MOST_TAGS:
+            raise Problem(400, "the precondition is not a list of entity tags")
+        found.append((match[1] is not None, match[2]))
+        position = match.end()
+    if not found:
+        raise Problem(400, "the precondition is empty")
+    return found
+
+
+def matches_none(header: str, tag: str) -> bool:
+    """Whether If-None-Match holds for an entry with `tag`, by weak comparison (RFC 9110 §13.1.2)."""
+    tags = decode_tags(header)
+    return tags is not None and all(f'"{opaque}"' != tag for _, opaque in tags)
+
+
+def precondition(header: str | None) -> tuple[Control, ...]:
+    """The assertion control that If-Match stands for (RFC 9110 §13.1.1); weak tags match nothing."""
+    if header is None:
+        return ()
+    tags = decode_tags(header)
+    if tags is None:
+        return ()  # the entry has to exist: any write but an add asks that
+    versions = [found for weak, opaque in tags if not weak and (found := _OURS.fullmatch(opaque))]
+    if not versions:
+        raise Problem(412, "the entry is not the one that If-Match names")
+    states: list[Filter] = [_state(found[1], found[2]) for found in versions]
+    asserted = states[0] if len(states) == 1 else Or(tuple(states))
+    return (Control(ASSERTION, True, encode_filter(asserted)),)
+
+
+def _state(guid: str, usn: str) -> Filter:
+    identity = Equality("entryUUID", str(uuid.UUID(guid)).encode())
+    return And((identity, Equality("uSNChanged", usn.encode())))
