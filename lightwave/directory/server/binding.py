@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lightwave.directory.access.token import ANONYMOUS, Token
 from lightwave.directory.ldap.messages import LDAPMessage
 from lightwave.directory.ldap.requests import BindRequest, SaslCredentials, SimpleCredentials
-from lightwave.directory.ldap.responses import encode_bind_result
+from lightwave.directory.ldap.responses import TAG_BIND_RESPONSE, encode_bind_result
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.outcome import log_failure, outcome_of
 from lightwave.directory.operations.request_controls import check_controls
@@ -230,6 +230,7 @@ def _answer(
         encode_bind_result(message_id, code, message=message, server_credentials=server_credentials)
     )
     connection.session.finish(message_id)
+    connection.service.counts.results[TAG_BIND_RESPONSE << 16 | code] += 1
     connection.update_reading()
     if connection.session.has_held and not connection.session.is_ended:
         connection.service.call_later(0, connection.process_held)

@@ -337,6 +337,7 @@ class LDAPConnection(protocol.Protocol):
     def encode_outcome(self, message_id: int, tag: int, outcome: Outcome) -> bytes:
         """The encoded LDAPResult, with the request taken off the books."""
         self.session.finish(message_id)
+        self.service.counts.results[tag << 16 | outcome.code] += 1
         return encode_result(
             message_id,
             tag,

@@ -11,6 +11,7 @@ from lightwave.directory.ldap.extended import CANCEL, START_TLS, WHO_AM_I, check
 from lightwave.directory.ldap.messages import LDAPMessage
 from lightwave.directory.ldap.requests import ExtendedRequest
 from lightwave.directory.ldap.responses import (
+    TAG_EXTENDED_RESPONSE,
     TAG_SEARCH_DONE,
     encode_extended_result,
     encode_result,
@@ -65,6 +66,7 @@ def _serve(connection: LDAPConnection, message: LDAPMessage, request: ExtendedRe
 
 def _answer(connection: LDAPConnection, message_id: int, outcome: Outcome, oid: str | None = None) -> None:
     connection.session.finish(message_id)
+    connection.service.counts.results[TAG_EXTENDED_RESPONSE << 16 | outcome.code] += 1
     connection.send(
         encode_extended_result(
             message_id,

@@ -67,7 +67,11 @@ def _serve_write(
         out.append(connection.refusal(message_id, tag, error))
         return
 
+    service = connection.service
+    began = service.monotonic()
+
     def done(outcome: Outcome) -> None:
+        service.counts.latencies[tag].observe(service.monotonic() - began)
         connection.answer(message_id, tag, outcome)
         connection.finish_write()
 

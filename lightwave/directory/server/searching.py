@@ -26,6 +26,7 @@ from lightwave.directory.operations.root_dse import encode_root_dse, root_dse_va
 from lightwave.directory.operations.search import SLICE, Search
 from lightwave.directory.operations.shaping import shape_search
 from lightwave.directory.operations.sorting import SortedSearch
+from lightwave.directory.server.counting import SAMPLE
 from lightwave.directory.server.root_filter import matches_root_dse, root_controls
 from lightwave.directory.server.service import log
 from lightwave.sasl.registry import offered_mechanisms
@@ -47,6 +48,7 @@ class _Running(NamedTuple):
     search: Search | SortedSearch
     left: int
     """entries of the page that may still be sent; NO_PAGE without paging"""
+    began: float
 
 
 class _Waiting(NamedTuple):
@@ -144,6 +146,7 @@ class RunningSearches:
             table = service.searches.table(txn, schema)
             out.append(encode_entry(message_id, b"", encode_root_dse(schema, table, request, values)))
         connection.session.finish(message_id)
+        service.counts.searches += 1
         out.append(encode_result(message_id, TAG_SEARCH_DONE, ResultCode.SUCCESS, controls=done))
 
     def _next_page(
@@ -169,26 +172,39 @@ class RunningSearches:
         return waiting.search
 
     def _advance(
-        self, txn: ReadTransaction, search: Search | SortedSearch, left: int, out: list[bytes]
+        self,
+        txn: ReadTransaction,
+        search: Search | SortedSearch,
+        left: int,
+        out: list[bytes],
+        began: float = 0.0,
     ) -> None:
         """One slice of a search; it ends, waits for its next page, or joins the queue."""
         connection = self._connection
         before = search.returned
+        service = connection.service
+        now = service.monotonic()
         try:
-            until = connection.service.monotonic() + SLICE
-            search.advance(txn, out, entries=left, octets=OCTETS, until=until)
+            search.advance(txn, out, entries=left, octets=OCTETS, until=now + SLICE)
         except Exception as error:  # noqa: BLE001  the client gets a result, the log the rest
             out.append(connection.refusal(search.message_id, TAG_SEARCH_DONE, error))
             return
         if search.finished:
+            counts = service.counts
+            counts.searches += 1
+            if began or not counts.searches & SAMPLE:
+                elapsed = service.monotonic() - (began or now)
+                counts.latencies[TAG_SEARCH_DONE].observe(elapsed, 1 if began else SAMPLE + 1)
             self._finish(search, left is not NO_PAGE, b"", out)
             return
         if left is not NO_PAGE:
             left -= search.returned - before
             if not left or search.page_full:
+                service.counts.searches += 1
+                service.counts.latencies[TAG_SEARCH_DONE].observe(service.monotonic() - (began or now))
                 self._finish(search, True, self._keep(search), out)
                 return
-        self._running.append(_Running(search, left))
+        self._running.append(_Running(search, left, began or now))
         self.schedule()
 
     def _finish(self, search: Search | SortedSearch, paged: bool, cookie: bytes, out: list[bytes]) -> None:
@@ -225,12 +241,12 @@ class RunningSearches:
         self._scheduled = False
         if not self._running or self._connection.paused:
             return
-        search, left = self._running.popleft()
+        search, left, began = self._running.popleft()
         out: list[bytes] = []
         with self._connection.service.store.read() as txn:
             if not self._connection.is_live(txn):
                 return  # the account was disabled meanwhile: the connection ends
-            self._advance(txn, search, left, out)
+            self._advance(txn, search, left, out, began)
         if out:
             self._connection.send(b"".join(out))
         self.schedule()

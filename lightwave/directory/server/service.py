@@ -14,6 +14,7 @@ from lightwave.directory.operations.ports import Threads
 from lightwave.directory.operations.root_dse import ServerFacts
 from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.operations.search import Searches
+from lightwave.directory.server.counting import OperationCounts
 from lightwave.directory.server.settings import ADMINISTRATOR_LIMITS, Settings, SettingsSource
 from lightwave.directory.server.turn import Turn
 from lightwave.directory.store.environment import Store
@@ -47,6 +48,7 @@ class DirectoryService:
     """context factory for StartTLS; None where the node has no certificate"""
     connections: set[LDAPConnection] = field(default_factory=set)
     serial: int = 0
+    counts: OperationCounts = field(default_factory=OperationCounts)
     turn: Turn = field(init=False)
 
     def __post_init__(self) -> None:
