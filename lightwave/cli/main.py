@@ -20,6 +20,9 @@ _COMMANDS: Final = {
     "import": "import_",
     "export": "export",
     "check": "check",
+    "backup": "backup",
+    "restore": "restore",
+    "compact": "compact",
     "index": "index",
     "explain": "explain",
 }

@@ -46,3 +46,12 @@ def progress_bar(title: str, total: float | None, *, quiet: bool) -> Iterator[Re
             progress.update(task, completed=done, text=text)
 
         yield report
+
+
+def stages(report: Report) -> Callable[[str, int, int], None]:
+    """Progress of work in stages, of which each fills the bar anew: (stage, what is done, what there is)."""
+
+    def progress(stage: str, done: int, total: int) -> None:
+        report(done / total if total else 1.0, stage)
+
+    return progress

@@ -19,6 +19,12 @@ from lightwave.pki.authority import CertifiedKey
 
 KEY = b"ca-key"
 """kind of the secret that holds a CA's private key, PKCS #8 PEM"""
+_CONTAINER = b"cn=Certificate-Authorities,cn=Configuration,"
+
+
+def authority_dn(domain_dn: bytes, name: str) -> bytes:
+    """Where the authority of this common name stands."""
+    return b"cn=" + name.encode() + b"," + _CONTAINER + domain_dn
 
 
 def store_authorities(
@@ -30,13 +36,13 @@ def store_authorities(
     new_guid: Callable[[], bytes],
 ) -> None:
     """Add an entry for each of `authorities` (common name -> certificate and key) and seal its key."""
-    container = b"cn=Certificate-Authorities,cn=Configuration," + domain_dn
+    container = _CONTAINER + domain_dn
     request = AddRequest(container, (("objectClass", (b"top", b"container")),))
     add.apply(txn, schema, context, _named(request, b"Certificate-Authorities"), new_guid())
     for name, authority in authorities.items():
         common_name = name.encode()
         request = AddRequest(
-            b"cn=" + common_name + b"," + container,
+            authority_dn(domain_dn, name),
             (
                 ("objectClass", (b"top", b"container", b"pkiCA")),
                 ("cACertificate;binary", (authority.certificate.public_bytes(Encoding.DER),)),

@@ -65,6 +65,9 @@ def run_slice(transaction: WriteTransaction, describe: Describe, most_entries: i
     definition = waiting[0]
     if definition.state is IndexState.DROPPING:
         finished = _drop_slice(transaction, definition)
+    elif definition.state is IndexState.RENEWING:
+        _renew_slice(transaction, definition)
+        finished = False
     else:
         finished = _build_slice(transaction, definition, describe, most_entries)
     return not finished or len(waiting) > 1
@@ -121,7 +124,22 @@ def type_values(transaction: ReadTransaction, record: Record, oid: str) -> list[
     return result
 
 
+def _renew_slice(transaction: WriteTransaction, definition: IndexDefinition) -> None:
+    """Delete keys that other rules made; when none is left, have the index built."""
+    if _delete_keys(transaction, definition):
+        number, kind = definition.number, definition.kind
+        transaction.put_definition(IndexDefinition(definition.key, number, kind, IndexState.BUILDING))
+
+
 def _drop_slice(transaction: WriteTransaction, definition: IndexDefinition) -> bool:
+    """Delete keys; when none is left, the index is gone."""
+    finished = _delete_keys(transaction, definition)
+    if finished:
+        transaction.delete_definition(definition.number, definition.kind)
+    return finished
+
+
+def _delete_keys(transaction: WriteTransaction, definition: IndexDefinition) -> bool:
     """Delete keys of all tenants, the first first; whether none is left."""
     kinds = [definition.kind.value]
     if definition.kind is IndexKind.EQUALITY:
@@ -136,5 +154,4 @@ def _drop_slice(transaction: WriteTransaction, definition: IndexDefinition) -> b
                     return False
                 cursor.delete(dupdata=True)
                 deleted += 1
-    transaction.delete_definition(definition.number, definition.kind)
     return True

@@ -71,8 +71,8 @@ class Store:
         environment = _open_environment(path, map_size, max_readers, read_only)
         try:
             environment.reader_check()
+            _check_format(environment, read_only=read_only)
             databases = open_databases(environment, create=False)
-            _check_format(environment, databases)
             return cls(environment, databases, keyring, now, read_only)
         except lmdb.Error as error:
             environment.close()
@@ -197,9 +197,19 @@ def _open_environment(path: Path, map_size: int, max_readers: int, read_only: bo
         raise store_error(error) from error
 
 
-def _check_format(environment: lmdb.Environment, databases: Databases) -> None:
+def _check_format(environment: lmdb.Environment, *, read_only: bool) -> None:
+    """Refuse a format that is not known; raise an older one's number, so that older programs refuse what we write."""
+    meta = environment.open_db(b"meta", create=False)
     with environment.begin() as raw:
-        data = raw.get(layout.META_FORMAT, db=databases.meta)
+        data = raw.get(layout.META_FORMAT, db=meta)
     version = layout.number(data) if data is not None else 0
-    if version != layout.FORMAT:
-        raise StoreVersionError(f"the store's format is {version}, this program reads {layout.FORMAT}")
+    if version > layout.FORMAT:
+        raise StoreVersionError(
+            f"the store has format {version}, and this program reads up to {layout.FORMAT}: use the version of "
+            "Lightwave that wrote it, or a later one"
+        )
+    if version < layout.OLDEST_FORMAT:
+        raise StoreVersionError(f"the store has format {version}, which this program does not know")
+    if version < layout.FORMAT and not read_only:
+        with environment.begin(write=True) as raw:
+            raw.put(layout.META_FORMAT, layout.pack_number(layout.FORMAT), db=meta)

@@ -44,28 +44,47 @@ class IndexState(IntEnum):
     BUILDING = 1
     COMPLETE = 2
     DROPPING = 3
+    RENEWING = 4
+    """Its keys were made by other rules: they are deleted, then it is built. Never on disk."""
+
+
+KEYS = 1
+"""Version of the rules by which values become keys; one more whenever they change. An index of another is renewed."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexDefinition:
-    """One index: the type's OID, its number, kind and state; `position` is the last (tenant, entry id) visited."""
+    """One index: the type's OID, its number, kind and state; `position` is the last (tenant, entry id) visited.
+
+    `keys` is the version of the rules that its keys were made by.
+    """
 
     key: str
     number: int
     kind: IndexKind
     state: IndexState
     position: tuple[int, int] = (0, 0)
+    keys: int = KEYS
 
     def encode(self) -> bytes:
-        """What stands in meta: state 1, tenant 4, entry id 8."""
-        return bytes((self.state,)) + layout.entry_key(*self.position)
+        """What stands in meta: state 1, tenant 4, entry id 8, version of the keys 1."""
+        return bytes((self.state,)) + layout.entry_key(*self.position) + bytes((self.keys,))
+
+    @classmethod
+    def decode(cls, key: str, number: int, kind: IndexKind, value: bytes) -> IndexDefinition:
+        """Read back what `encode` wrote. Format 1 had no version of the keys: they were of version 1."""
+        state, position = IndexState(value[0]), layout.decode_entry_key(value[1:13])
+        keys = value[13] if len(value) > 13 else 1
+        if keys != KEYS and state is not IndexState.DROPPING:
+            state = IndexState.RENEWING
+        return cls(key, number, kind, state, position, keys)
 
 
 @dataclass(frozen=True, slots=True)
 class IndexDefinitions:
     """All indexes of a snapshot, by number and kind; by the type's OID those that a write maintains.
 
-    One that is being dropped is not maintained: the sweep that empties it would otherwise never end.
+    One that is being dropped or renewed is not maintained: the sweep that empties it would otherwise never end.
     """
 
     by_type: Mapping[str, tuple[IndexDefinition, ...]]
@@ -97,9 +116,8 @@ def load_definitions(raw: lmdb.Transaction[bytes], databases: Databases) -> Inde
             kind = IndexKind(name[len(prefix) + 4 :])
             key = raw.get(layout.attribute_key_name(number), db=databases.meta)
             oid = key.decode() if key is not None else ""
-            tenant, entry_id = layout.decode_entry_key(value[1:])
-            definition = IndexDefinition(oid, number, kind, IndexState(value[0]), (tenant, entry_id))
-            if definition.state is not IndexState.DROPPING:
+            definition = IndexDefinition.decode(oid, number, kind, value)
+            if definition.state not in (IndexState.DROPPING, IndexState.RENEWING):
                 by_type[oid] = (*by_type.get(oid, ()), definition)
             by_number[number, kind] = definition
     return IndexDefinitions(by_type, by_number)

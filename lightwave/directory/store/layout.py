@@ -16,8 +16,17 @@ from dataclasses import dataclass
 
 from lightwave.directory.schema.normalisation import NormalisedDN, NormalisedRDN, join_dn
 
-FORMAT = 1
-"""Version of all layouts, in `meta` under b"format". A store of another version is not opened."""
+FORMAT = 2
+"""Version of all layouts, in `meta` under b"format".
+
+1: an index's state has no version of its keys (`indexes.KEYS`).
+2: it has one.
+
+A store of an older format is opened, and its number raised at the first opening for writing; its rows are read in
+either form and get the new one when they are written next. A later format is refused.
+"""
+
+OLDEST_FORMAT = 1
 
 ROOT = 0
 """Entry id of the virtual parent of a tenant's naming contexts."""
@@ -155,10 +164,10 @@ def descriptor_digest_key(tenant: int, data: bytes) -> bytes:
     return _U32.pack(tenant) + b"d" + hashlib.sha256(data).digest()
 
 
-# changes: USN 8 -> tenant 4, entry id 8; of an entry that was removed without a tombstone also the time 8 (ms)
+# changes: USN 8 -> tenant 4, entry id 8; of an entry that was removed without a tombstone also the time 8 (ms) and,
+#     but for rows that are older than that, its GUID 16
 # tenant_changes: tenant 4, USN 8 -> entry id 8
 change_value = _CHANGE.pack
-removal_value = _REMOVAL.pack
 CHANGE_SIZE = _CHANGE.size
 tenant_change_key = _TENANT_ENTRY.pack
 
@@ -167,6 +176,16 @@ def decode_change(value: bytes) -> tuple[int, int, bool]:
     """(tenant, entry id, whether it was removed) of a row of changes."""
     tenant, entry_id = _CHANGE.unpack_from(value)
     return tenant, entry_id, len(value) > CHANGE_SIZE
+
+
+def removal_value(tenant: int, entry_id: int, time: int, guid: bytes = b"") -> bytes:
+    """A row of changes that tells of a removal; `time` in milliseconds since 1970."""
+    return _REMOVAL.pack(tenant, entry_id, time) + guid
+
+
+def removal_guid(value: bytes) -> bytes:
+    """The GUID of the removed entry in a row of changes; empty where the row has none."""
+    return value[_REMOVAL.size :]
 
 
 # secrets: tenant 4, entry id 8, kind -> sealed bytes (sealing.py)
