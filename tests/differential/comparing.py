@@ -27,8 +27,9 @@ _OPERATIONAL = {
     "usnchanged",
     "memberof",
     "contextcsn",
+    "name",
 }
-"""Operational attributes whose values each server chooses; the others have to agree."""
+"""Attributes whose values each server chooses (`name` is the RDN's value here); the others have to agree."""
 
 NAME_VALUED = {"member", "seealso", "manager", "owner", "secretary", "roleoccupant", "aliasedobjectname"}
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from lightwave.directory.operations.ad_attributes import NAME
 from lightwave.directory.operations.computed import computed_types
 from lightwave.directory.schema.attribute import AttributeDescription, AttributeType
 from lightwave.directory.schema.objectclass import ObjectClass
@@ -94,7 +95,8 @@ class AttributeTable:
         found = self._parts.get(requested.key)
         if found is None:
             numbers = self.covered(requested)
-            known = self.computed | self.subschema
+            # RFC 4519 §2.19: in an assertion `name` stands for its subtypes, and for nothing else.
+            known = (self.computed | self.subschema) - {NAME}
             found = Covered(
                 tuple(n for n in numbers if n not in self.links),
                 tuple(n for n in numbers if n in self.links),

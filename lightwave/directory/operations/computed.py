@@ -3,7 +3,7 @@
 `computed_values` is shared by search (entries and filters) and compare, so both always see the same. Names come
 from RFC 4530 (entryUUID), RFC 5020 (entryDN), RFC 4512 §4.2 (subschemaSubentry), X.501 (hasSubordinates), RFC 2589
 (entryTtl), draft-boreham-numsubordinates and Active Directory (objectGUID, uSNCreated, uSNChanged, memberOf,
-whenCreated, whenChanged).
+whenCreated, whenChanged, and those of ad_attributes.py).
 
 `memberOf` is transitive: every group that has the entry as a member, or has such a group as a member, however deep;
 each group is visited once, so a cycle of groups ends. `lwMemberOfDirect` is one step of that.
@@ -14,8 +14,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
 
+from lightwave.directory.operations import ad_attributes
+from lightwave.directory.operations.subject import Subject
 from lightwave.directory.operations.subschema_entry import (
     SUBSCHEMA_DN,
     is_subschema_entry,
@@ -32,17 +33,6 @@ _MODIFY_TIMESTAMP = "2.5.18.2"
 _MEMBERSHIP = ("2.5.4.31",)  # member; the one attribute whose links make a group
 
 
-class _Subject(NamedTuple):
-    """The entry whose attribute is computed."""
-
-    txn: ReadTransaction
-    schema: Schema
-    tenant: int
-    entry_id: int
-    record: Record
-    now: float
-
-
 def computed_values(
     txn: ReadTransaction,
     schema: Schema,
@@ -55,7 +45,7 @@ def computed_values(
     """Values of one computed attribute of an entry; [] when it has none (or when it is not computed at all)."""
     compute = _functions(schema).get(attribute.oid)
     if compute is not None:
-        return compute(_Subject(txn, schema, tenant, entry_id, record, now))
+        return compute(Subject(txn, schema, tenant, entry_id, record, now))
     if is_subschema_entry(txn, schema, tenant, entry_id):
         return subschema_values(schema, attribute)
     return []
@@ -86,67 +76,62 @@ def group_ids(txn: ReadTransaction, tenant: int, entry_id: int, *, direct: bool 
     return found
 
 
-def _entry_uuid(subject: _Subject) -> list[bytes]:
+def _entry_uuid(subject: Subject) -> list[bytes]:
     return [str(uuid.UUID(bytes=subject.record.guid)).encode()]
 
 
-def _object_guid(subject: _Subject) -> list[bytes]:
+def _object_guid(subject: Subject) -> list[bytes]:
     return [subject.record.guid]
 
 
-def _usn_created(subject: _Subject) -> list[bytes]:
+def _usn_created(subject: Subject) -> list[bytes]:
     return [b"%d" % subject.record.usn_created]
 
 
-def _usn_changed(subject: _Subject) -> list[bytes]:
+def _usn_changed(subject: Subject) -> list[bytes]:
     return [b"%d" % subject.record.usn_changed]
 
 
-def _entry_dn(subject: _Subject) -> list[bytes]:
+def _entry_dn(subject: Subject) -> list[bytes]:
     return [subject.txn.dn(subject.tenant, subject.entry_id)]
 
 
-def _subschema_subentry(subject: _Subject) -> list[bytes]:
+def _subschema_subentry(subject: Subject) -> list[bytes]:
     return [SUBSCHEMA_DN]
 
 
-def _has_subordinates(subject: _Subject) -> list[bytes]:
+def _has_subordinates(subject: Subject) -> list[bytes]:
     return [b"TRUE" if subject.txn.child_count(subject.tenant, subject.entry_id) else b"FALSE"]
 
 
-def _num_subordinates(subject: _Subject) -> list[bytes]:
+def _num_subordinates(subject: Subject) -> list[bytes]:
     return [b"%d" % subject.txn.child_count(subject.tenant, subject.entry_id)]
 
 
-def _member_of(subject: _Subject) -> list[bytes]:
+def _member_of(subject: Subject) -> list[bytes]:
     txn, tenant = subject.txn, subject.tenant
     return [txn.dn(tenant, group) for group in group_ids(txn, tenant, subject.entry_id)]
 
 
-def _member_of_direct(subject: _Subject) -> list[bytes]:
+def _member_of_direct(subject: Subject) -> list[bytes]:
     txn, tenant = subject.txn, subject.tenant
     return [txn.dn(tenant, group) for group in group_ids(txn, tenant, subject.entry_id, direct=True)]
 
 
-def _entry_ttl(subject: _Subject) -> list[bytes]:
+def _entry_ttl(subject: Subject) -> list[bytes]:
     expires = subject.record.expires
     return [b"%d" % max(0, expires // 1000 - int(subject.now))] if expires else []
 
 
-def _when_created(subject: _Subject) -> list[bytes]:
-    return _copied(subject, _CREATE_TIMESTAMP)
+def _when_created(subject: Subject) -> list[bytes]:
+    return subject.stored(_CREATE_TIMESTAMP)
 
 
-def _when_changed(subject: _Subject) -> list[bytes]:
-    return _copied(subject, _MODIFY_TIMESTAMP)
+def _when_changed(subject: Subject) -> list[bytes]:
+    return subject.stored(_MODIFY_TIMESTAMP)
 
 
-def _copied(subject: _Subject, oid: str) -> list[bytes]:
-    number = subject.txn.attribute_number(oid)
-    return [] if number is None else subject.record.values(number)
-
-
-def _index_state(subject: _Subject) -> list[bytes]:
+def _index_state(subject: Subject) -> list[bytes]:
     """Of an index definition: complete, or what its indexes still wait for."""
     txn, schema, record = subject.txn, subject.schema, subject.record
     class_number, name_number = txn.attribute_number("2.5.4.0"), txn.attribute_number("2.5.4.3")
@@ -162,7 +147,7 @@ def _index_state(subject: _Subject) -> list[bytes]:
     return []
 
 
-_BY_NAME: dict[str, Callable[[_Subject], list[bytes]]] = {
+_BY_NAME: dict[str, Callable[[Subject], list[bytes]]] = {
     "entryUUID": _entry_uuid,
     "objectGUID": _object_guid,
     "uSNCreated": _usn_created,
@@ -178,11 +163,18 @@ _BY_NAME: dict[str, Callable[[_Subject], list[bytes]]] = {
     "whenCreated": _when_created,
     "whenChanged": _when_changed,
     "lwIndexState": _index_state,
+    "objectCategory": ad_attributes.object_category,
+    "instanceType": ad_attributes.instance_type,
+    "name": ad_attributes.name,
+    "canonicalName": ad_attributes.canonical_name,
+    "sAMAccountType": ad_attributes.sam_account_type,
+    "directReports": ad_attributes.direct_reports,
+    "managedObjects": ad_attributes.managed_objects,
 }
 
 
 @lru_cache(maxsize=16)
-def _functions(schema: Schema) -> dict[str, Callable[[_Subject], list[bytes]]]:
+def _functions(schema: Schema) -> dict[str, Callable[[Subject], list[bytes]]]:
     found = {}
     for name, compute in _BY_NAME.items():
         attribute = schema.attribute(name)

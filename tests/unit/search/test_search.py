@@ -149,7 +149,7 @@ def test_selection(tree: SearchTree) -> None:
     assert attributes("cn;lang-de") == {"cn;lang-de": ["Dorothea"]}
     assert attributes("cn;lang-") == {"cn;lang-de": ["Dorothea"]}
     assert attributes("commonName") == {"cn": ["Dora"], "cn;lang-de": ["Dorothea"]}
-    assert set(attributes("name")) == {"cn", "cn;lang-de", "sn"}
+    assert set(attributes("name")) == {"name", "cn", "cn;lang-de", "sn"}  # its subtypes, and the RDN's value
     assert set(attributes("@person")) == {"objectClass", "cn", "cn;lang-de", "sn", "description"}
     assert attributes("noSuch", "@noSuch") == {}
     assert attributes("userPassword") == {}

@@ -1,0 +1,25 @@
+"""The entry whose attribute is computed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.record import Record
+
+
+class Subject(NamedTuple):
+    """One entry in one transaction. now: seconds since the epoch."""
+
+    txn: ReadTransaction
+    schema: Schema
+    tenant: int
+    entry_id: int
+    record: Record
+    now: float
+
+    def stored(self, oid: str) -> list[bytes]:
+        """The values that the record holds of the attribute type."""
+        number = self.txn.attribute_number(oid)
+        return [] if number is None else self.record.values(number)
