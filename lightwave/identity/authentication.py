@@ -12,14 +12,19 @@ are still those that were verified.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from lightwave.directory.access.token import AuthenticatedBy, Token
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.caches import DerivedCache
+from lightwave.directory.store.environment import Store
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.record import Record
 from lightwave.identity import passwords
 from lightwave.identity.administrator import is_administrator
 from lightwave.identity.credentials import Credentials, credential_version, read_credentials, scram_keys
@@ -37,6 +42,25 @@ from lightwave.sasl.scram_keys import ScramKeys
 _DUMMY = b"nobody's password"
 _NO_CREDENTIALS = Credentials(0, 0.0, ())
 
+ACCOUNTS = 8_192
+"""accounts of a tenant that are remembered, at most twice as many"""
+
+
+class _Account:
+    """What a bind has to know of an entry, remembered while neither the entry nor the schema changes.
+
+    Reading, unsealing and decoding it takes 15 of a bind's 30 µs. Hashes may be kept in memory: the key that
+    opens all sealed ones is there too. A clear password is never among them.
+    """
+
+    __slots__ = ("credentials", "live_until", "record")
+
+    def __init__(self, record: Record, credentials: Credentials | None) -> None:
+        self.record = record
+        self.credentials = credentials
+        self.live_until = -math.inf
+        """seconds since the epoch; until when the last verdict on it holds"""
+
 
 @dataclass(frozen=True, slots=True)
 class SimpleClaim:
@@ -46,7 +70,7 @@ class SimpleClaim:
     password: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class BindCandidate:
     """The entry that a client says it is, or nothing; which of the two shows neither in type nor in cost."""
 
@@ -58,7 +82,7 @@ class BindCandidate:
     """id of the transaction in which the credentials were read"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class VerifiedBind:
     """A candidate whose password has been verified against the credentials of `credential_version`."""
 
@@ -104,6 +128,8 @@ class Authenticator:
         self._dummy = hash_password(_DUMMY, bytes(SALT_SIZE), hashing)
         self._trust = trust
         self._owner_uid = owner_uid
+        self._store: Store | None = None
+        self._accounts: DerivedCache[tuple[Hashable, ...], object]
 
     # --- passwords, in phases
 
@@ -133,14 +159,29 @@ class Authenticator:
         found = replace(candidate, authorization_id=authorization_id)
         return _verified(found, candidate.credentials or _NO_CREDENTIALS)
 
-    @staticmethod
+    def _account(self, txn: ReadTransaction, tenant: int, entry_id: int) -> _Account:
+        """Record and credentials of an entry; raises NoSuchEntry."""
+        if self._store is not txn.store:
+            self._store = txn.store
+            self._accounts = txn.store.derived_cache(frozenset({"schema"}), by_entry=True, size=ACCOUNTS)
+        key = (tenant, entry_id)
+        found = txn.cached(self._accounts, tenant, key)
+        if found is None:
+            record = txn.record(tenant, entry_id)
+            found = _Account(record, read_credentials(txn, tenant, entry_id))
+            txn.cache(self._accounts, tenant, key, found)
+        return cast(_Account, found)
+
     def _candidate(
-        txn: ReadTransaction, found: tuple[int, int] | None, authorization_id: str | None = None
+        self, txn: ReadTransaction, found: tuple[int, int] | None, authorization_id: str | None = None
     ) -> BindCandidate:
         if found is None:
             return BindCandidate(0, None, None, authorization_id)
         tenant, entry_id = found
-        credentials = read_credentials(txn, tenant, entry_id)
+        try:
+            credentials = self._account(txn, tenant, entry_id).credentials
+        except NoSuchEntry:
+            return BindCandidate(0, None, None, authorization_id)
         return BindCandidate(tenant, entry_id, credentials, authorization_id, txn.id)
 
     def verify_inline(self, candidate: BindCandidate, password: bytes) -> VerifiedBind | None:
@@ -227,8 +268,10 @@ class Authenticator:
         tenant, entry_id = found
         schema = self._schema_of(txn)
         try:
-            record = txn.record(tenant, entry_id)
-            check_record(txn, schema, record, now)
+            account = self._account(txn, tenant, entry_id)
+            record = account.record
+            if now >= account.live_until:  # else the verdict on this state of the entry stands
+                account.live_until = check_record(txn, schema, record, now)
         except (NotLive, NoSuchEntry) as error:
             raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, f"not live: {error}") from None
         # No identity has a proxy right: one may act as oneself only (RFC 4422 §3.4.1).

@@ -83,6 +83,8 @@ def encode_bind_result(
     server_credentials: bytes | None = None,
 ) -> bytes:
     """BindResponse (RFC 4511 section 4.2.2)."""
+    if not (code or matched or message or referrals or controls) and server_credentials is None:
+        return encode_success(message_id, TAG_BIND_RESPONSE)
     content = _result(code, matched, message, referrals)
     if server_credentials is not None:
         content += encode_tlv(0x87, server_credentials)

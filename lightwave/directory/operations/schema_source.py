@@ -28,6 +28,7 @@ class SchemaSource:
         self._builtin = builtin
         self._current = builtin
         self._generation = 0
+        self._snapshot = -1
         self._bumps = -1
         self._stored: _Stored = ()
         self._changed: tuple[_Stored, Schema] = ((), builtin)
@@ -40,11 +41,14 @@ class SchemaSource:
     def current(self, txn: ReadTransaction) -> Schema:
         """The schema as committed (or, in a write transaction, as changed so far)."""
         if txn.id >= 0:
+            if txn.id == self._snapshot:
+                return self._current
             generation = txn.generation(0, GENERATION)
             if generation != self._generation:
                 self._stored = load_stored(txn, self._builtin)
                 self._current = self._build(self._stored, generation)
                 self._generation = generation
+            self._snapshot = txn.id
             return self._current
         bumps = txn.counters().generations
         if bumps == self._bumps:

@@ -60,10 +60,15 @@ class SettingsSource:
     def __init__(self, node: NormalisedDN) -> None:
         self._node = node
         self._usn = -1
+        self._snapshot = -1
         self._settings = DEFAULTS
 
     def current(self, txn: ReadTransaction, schema: Schema) -> Settings:
         """The settings that hold in `txn`; the defaults when the node has no entry."""
+        if (
+            txn.id == self._snapshot and txn.id >= 0
+        ):  # asked by each bind, and most see the snapshot of the last
+            return self._settings
         try:
             record = txn.record(*txn.find(self._node))
         except NoSuchEntry:
@@ -71,6 +76,7 @@ class SettingsSource:
         if record.usn_changed != self._usn:
             self._settings = _read(txn, schema, record)
             self._usn = record.usn_changed
+        self._snapshot = txn.id
         return self._settings
 
 

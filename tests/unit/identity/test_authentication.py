@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from accounts import ADMINISTRATOR, ANN, BASE, BOB, NOW, SCHEMA, SECRET, Accounts, authenticator, schema_of
 from lightwave.directory.access.token import AuthenticatedBy, Token
+from lightwave.directory.store.reading import ReadTransaction
 from lightwave.identity.administrator import administrator, record_administrator
 from lightwave.identity.authentication import Authenticator, SimpleClaim, is_anonymous_bind
+from lightwave.identity.credentials import Credentials, read_credentials
 from lightwave.identity.hashing import MINIMUM
 from lightwave.identity.ldap_results import result_code
 from lightwave.identity.liveness import TokenLiveness, check_live
@@ -385,3 +387,64 @@ def test_a_removed_account_is_dead(accounts: Accounts) -> None:
         txn.remove_entry(accounts.tenant, accounts.ann, txn.begin_change(), describe=SCHEMA.describe)
         with pytest.raises(NotLive):
             TokenLiveness(schema_of).check_token(txn, token, NOW)
+
+
+# --- what is remembered of an account
+
+
+def test_a_remembered_account_is_read_once(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[int] = []
+
+    def counted(txn: ReadTransaction, tenant: int, entry_id: int) -> Credentials | None:
+        reads.append(entry_id)
+        return read_credentials(txn, tenant, entry_id)
+
+    monkeypatch.setattr("lightwave.identity.authentication.read_credentials", counted)
+    using = authenticator()
+    for _ in range(3):
+        sign_in(accounts, SimpleClaim(ANN, SECRET), using=using)
+    accounts.set_attribute(accounts.bob, "lockoutTime", [b"0"])  # somebody else's change
+    sign_in(accounts, SimpleClaim(ANN, SECRET), using=using)
+    assert reads == [accounts.ann]
+
+
+def test_a_remembered_account_follows_its_entry(accounts: Accounts) -> None:
+    using = authenticator()
+    former = sign_in(accounts, SimpleClaim(ANN, SECRET), using=using)
+
+    accounts.set_password(accounts.ann, b"another")
+    assert refusal(accounts, SimpleClaim(ANN, SECRET), using=using) is Refusal.INVALID_CREDENTIALS
+    token = sign_in(accounts, SimpleClaim(ANN, b"another"), using=using)
+    assert token.credential_version > former.credential_version
+
+    accounts.set_attribute(accounts.ann, "nsAccountLock", [b"TRUE"])
+    assert refusal(accounts, SimpleClaim(ANN, b"another"), using=using) is Refusal.INVALID_CREDENTIALS
+    accounts.set_attribute(accounts.ann, "nsAccountLock", [])
+    sign_in(accounts, SimpleClaim(ANN, b"another"), using=using)
+
+    with accounts.store.write() as txn:
+        txn.remove_entry(accounts.tenant, accounts.ann, txn.begin_change(), describe=SCHEMA.describe)
+    assert refusal(accounts, SimpleClaim(ANN, b"another"), using=using) is Refusal.INVALID_CREDENTIALS
+
+
+def test_a_remembered_verdict_ends_with_the_account(accounts: Accounts) -> None:
+    accounts.set_attribute(accounts.ann, "accountExpires", [windows_time(NOW + 60)])
+    using = authenticator()
+    claim = SimpleClaim(ANN, SECRET)
+    with accounts.store.read() as txn:
+        using.authenticate(txn, claim, TLS, NOW)
+        using.authenticate(txn, claim, TLS, NOW + 59)
+        with pytest.raises(AuthenticationFailed):
+            using.authenticate(txn, claim, TLS, NOW + 61)
+
+
+def test_another_store_is_another_memory(accounts: Accounts, tmp_path: Path) -> None:
+    using = authenticator()
+    sign_in(accounts, SimpleClaim(ANN, SECRET), using=using)
+    other = Accounts(tmp_path / "other")
+    try:
+        other.set_password(other.ann, b"another")
+        assert refusal(other, SimpleClaim(ANN, SECRET), using=using) is Refusal.INVALID_CREDENTIALS
+        sign_in(other, SimpleClaim(ANN, b"another"), using=using)
+    finally:
+        other.store.close()
