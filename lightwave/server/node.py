@@ -173,7 +173,8 @@ class Node:
             ),
         )
         announce_turns(reactor, self._service.turn)
-        self._web = Web(configuration, self._service, reactor)
+        self._web = Web(configuration, self._service, self._committer, self._threads, reactor)
+        self._committer.when_committed.append(self._service.followers.wake)
         self._upkeep = (
             IndexBuilder(self._store, schemas, self._committer),
             Sweep(self._store, schemas, self._committer, time.time),

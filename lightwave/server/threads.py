@@ -24,6 +24,11 @@ class ComputationThreads:
         self._pool = ThreadPool(minthreads=0, maxthreads=threads, name="compute")
         self._under_way = 0
 
+    @property
+    def under_way(self) -> int:
+        """Computations that run or wait."""
+        return self._under_way
+
     def start(self) -> None:
         """Begin to take work."""
         self._pool.start()

@@ -13,11 +13,14 @@ from lightwave.directory.access.token import Token
 from lightwave.directory.operations.context import Limits
 from lightwave.directory.server.listeners import listen
 from lightwave.directory.server.service import DirectoryService
+from lightwave.directory.store.commit import Committer
 from lightwave.rest.directory import DirectoryFace
 from lightwave.rest.pages import Pages
 from lightwave.rest.searching import SearchFace
 from lightwave.server.configuration import NodeConfiguration
 from lightwave.server.health import health_routes, openapi_route
+from lightwave.server.metrics import NodeCollector, metrics_route
+from lightwave.server.threads import ComputationThreads
 from lightwave.web.callers import Callers
 from lightwave.web.listeners import WebFactory, https_factory, listen_local
 from lightwave.web.routing import Route, Router
@@ -31,7 +34,14 @@ PAGE_THREADS = 4
 class Web:
     """The HTTP side of a node: made with it, started and drained with it."""
 
-    def __init__(self, configuration: NodeConfiguration, directory: DirectoryService, reactor: Any) -> None:
+    def __init__(
+        self,
+        configuration: NodeConfiguration,
+        directory: DirectoryService,
+        committer: Committer,
+        threads: ComputationThreads,
+        reactor: Any,
+    ) -> None:
         self._configuration = configuration
         self._reactor = reactor
         self._tls = directory.tls
@@ -48,6 +58,7 @@ class Web:
         self.service = WebService(router, callers, time.time, reactor, self._threads)
         router.add(
             *health_routes(directory, self.service),
+            metrics_route(NodeCollector(directory, committer, threads, self.service)),
             openapi_route(self.service, directory.facts.version),
             *_directory_routes(directory, reactor),
         )

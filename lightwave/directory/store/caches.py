@@ -146,6 +146,11 @@ class Caches:
         self._ids: dict[int, NormalisedDN] = {}
         self.derived: list[DerivedCache[tuple[Hashable, ...], object]] = []
 
+    def sizes(self) -> dict[str, int]:
+        """How much is remembered, by kind."""
+        derived = sum(len(part) for cache in self.derived for part in tuple(cache.tenants.values()))
+        return {"names": len(self.names), "places": len(self.places), "derived": derived}
+
     def keep_name(self, snapshot: int, dn: NormalisedDN, found: tuple[int, int]) -> None:
         """Remember where a name leads, if `snapshot` is still what has been applied."""
         with self.lock:
