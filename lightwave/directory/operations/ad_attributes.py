@@ -17,8 +17,12 @@ from lightwave.directory.store.record import CONTEXT
 NAME = "2.5.4.41"
 OBJECT_CATEGORY = "1.2.840.113556.1.4.782"
 SAM_ACCOUNT_TYPE = "1.2.840.113556.1.4.302"
+SAM_ACCOUNT_NAME = "1.2.840.113556.1.4.221"
+SAM_ACCOUNT_CLASSES = frozenset(("inetOrgPerson", "user", "computer", "group"))
+MEMBER_OF = "1.2.840.113556.1.2.102"
+MEMBERSHIPS = (MEMBER_OF, "2.25.162944272392735442620381082799361588636.3.13")
+"""memberOf and lwMemberOfDirect"""
 _STRUCTURAL_CLASS = "2.5.21.9"
-_SAM_ACCOUNT_NAME = "1.2.840.113556.1.4.221"
 _GROUP_TYPE = "1.2.840.113556.1.4.750"
 _MANAGER = "0.9.2342.19200300.100.1.10"
 _MANAGED_BY = "1.2.840.113556.1.4.653"
@@ -73,13 +77,23 @@ def category_name(category: str) -> bytes:
     return b"cn=" + category.encode() + b"," + SCHEMA_CONTEXT_DN
 
 
+def category_of_name(value: bytes) -> str | None:
+    """The category in an objectCategory value of ours; None where it is another's."""
+    name, _, rest = value.partition(b",")
+    kind, _, category = name.partition(b"=")
+    if kind.strip().lower() != b"cn" or rest.replace(b" ", b"").lower() != SCHEMA_CONTEXT_DN:
+        return None
+    return category.strip().decode("utf-8", "replace")
+
+
 def object_category(subject: Subject) -> list[bytes]:
     """The category's name; nothing where it is stored."""
-    name = _structural(subject)
+    name = structural_class(subject)
     return [] if name is None or subject.stored(OBJECT_CATEGORY) else [category_name(category_of_class(name))]
 
 
-def _structural(subject: Subject) -> str | None:
+def structural_class(subject: Subject) -> str | None:
+    """The name of the entry's structural class."""
     for value in subject.stored(_STRUCTURAL_CLASS):
         found = subject.schema.object_class(value.decode("ascii", "replace"))
         if found is not None:
@@ -116,9 +130,9 @@ def _is_domain_label(rdn: RDN) -> bool:
 
 def sam_account_type(subject: Subject) -> list[bytes]:
     """What kind of account the entry is, if it is one; nothing where it is stored."""
-    if subject.stored(SAM_ACCOUNT_TYPE) or not subject.stored(_SAM_ACCOUNT_NAME):
+    if subject.stored(SAM_ACCOUNT_TYPE) or not subject.stored(SAM_ACCOUNT_NAME):
         return []
-    structural = _structural(subject)
+    structural = structural_class(subject)
     if structural == "computer":
         return [b"%d" % MACHINE_ACCOUNT]
     if structural == "group":

@@ -56,9 +56,14 @@ def computed_types(schema: Schema) -> frozenset[str]:
     return frozenset(_functions(schema))
 
 
+def member_numbers(txn: ReadTransaction) -> tuple[int, ...]:
+    """The numbers of the attributes whose links make a group."""
+    return tuple(n for n in map(txn.attribute_number, _MEMBERSHIP) if n is not None)
+
+
 def group_ids(txn: ReadTransaction, tenant: int, entry_id: int, *, direct: bool = False) -> list[int]:
     """Ids of the groups that an entry belongs to, nearest first; with `direct` only those that name it."""
-    numbers = [n for n in map(txn.attribute_number, _MEMBERSHIP) if n is not None]
+    numbers = member_numbers(txn)
     # Starting with the entry itself keeps a group in a cycle from being its own member.
     seen = {entry_id}
     found: list[int] = []

@@ -15,6 +15,8 @@ from itertools import islice
 from typing import final
 
 from lightwave.directory.operations.attribute_table import AttributeTable
+from lightwave.directory.operations.chains import ChainMatch, MembershipMatch, contained, reaching
+from lightwave.directory.operations.computed import member_numbers
 from lightwave.directory.operations.resolved_filter import (
     AllOf,
     AnyOf,
@@ -99,6 +101,8 @@ class Planner:
             return self._values(node)
         if isinstance(node, ComputedMatch):
             return self._computed(node)
+        if isinstance(node, ChainMatch | MembershipMatch):
+            return self._followed(node)
         if isinstance(node, Constant) and node.answer is not True:
             return Plan(0, lambda: Listed([]), ("nothing: the assertion is false or undefined",))
         return None
@@ -202,6 +206,20 @@ class Planner:
             ids = [] if entry_id is None else [entry_id]
             return Plan(len(ids), lambda: Listed(ids), ("GUID", node.attribute.name))
         return None
+
+    def _followed(self, node: ChainMatch | MembershipMatch) -> Plan:
+        """From the entry that is named, over links; counted is the first step only."""
+        txn = self._txn
+        tenant, target = node.target
+        if tenant != self._tenant:
+            return Plan(0, lambda: Listed([]), ("no link crosses tenants",))
+        if isinstance(node, ChainMatch):
+            numbers = node.numbers
+            count = sum(txn.link_source_count(tenant, target, number) for number in numbers)
+            return Plan(count, lambda: reaching(tenant, target, numbers), ("chain", node.description.text))
+        numbers, deep = member_numbers(txn), not node.is_direct
+        count = sum(txn.link_count(tenant, target, number) for number in numbers)
+        return Plan(count, lambda: contained(tenant, target, numbers, deep=deep), ("members of the group",))
 
     def _any(self, node: AnyOf) -> Plan | None:
         return _union([self.plan(child) for child in node.children], "or")

@@ -17,8 +17,22 @@ from typing import Protocol, final
 from lightwave.directory.access.attribute_set import ALL
 from lightwave.directory.ldap import filters
 from lightwave.directory.ldap.dn import parse_dn
+from lightwave.directory.operations.ad_attributes import (
+    MEMBER_OF,
+    MEMBERSHIPS,
+    OBJECT_CATEGORY,
+    SAM_ACCOUNT_CLASSES,
+    SAM_ACCOUNT_NAME,
+    SAM_ACCOUNT_TYPE,
+    category_of_class,
+    category_of_name,
+    classes_of_category,
+)
 from lightwave.directory.operations.attribute_table import AttributeTable, PlainEquality
 from lightwave.directory.operations.candidate import Candidate
+from lightwave.directory.operations.category_match import CategoryMatch
+from lightwave.directory.operations.chains import IN_CHAIN, ChainMatch, MembershipMatch
+from lightwave.directory.operations.name_resolution import ANR, resolve_name
 from lightwave.directory.schema.attribute import AttributeDescription, AttributeType
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.schema.matching import MatchingRule
@@ -424,7 +438,7 @@ class Resolver:
         attribute = description.type
         rule = attribute.equality
         if rule is None:
-            return UNDEFINED
+            return self.resolve(resolve_name(parsed.value)) if attribute.oid == ANR else UNDEFINED
         if attribute.oid == OBJECT_CLASS:
             return self._class(description, parsed.value)
         if rule.name in _OTHER_ASSERTIONS:
@@ -433,6 +447,8 @@ class Resolver:
             rule.check_assertion(parsed.value)
             key = attribute.normalise(parsed.value)
         except InvalidValue:
+            if attribute.oid == OBJECT_CATEGORY:
+                return self._category(parsed.value)
             return UNDEFINED
         numbers, links, computed_types = self._table.parts(description)
         if not links and not computed_types:  # the usual case
@@ -451,10 +467,47 @@ class Resolver:
         if links:
             parts.append(self._link_equality(description, links, parsed.value))
         parts.extend(
-            ComputedMatch(computed, lambda value: attribute.normalise(value) == key, key)
-            for computed in computed_types
+            self._computed_equality(computed, attribute, parsed.value, key) for computed in computed_types
         )
         return _joined(parts)
+
+    def _computed_equality(
+        self, computed: AttributeType, attribute: AttributeType, value: bytes, key: bytes
+    ) -> Resolved:
+        """Equality on what is computed; where links or classes narrow it, they are part of it."""
+        plain = ComputedMatch(computed, lambda held: attribute.normalise(held) == key, key)
+        if computed.oid in MEMBERSHIPS:
+            return self._membership(value, is_direct=computed.oid != MEMBER_OF)
+        if computed.oid == OBJECT_CATEGORY:
+            category = category_of_name(value)
+            return Constant(False) if category is None else self._of_category(category)
+        if computed.oid == SAM_ACCOUNT_TYPE:
+            named = self._presence(filters.Present(SAM_ACCOUNT_NAME))
+            kinds = self._class_match(SAM_ACCOUNT_CLASSES)
+            return AllOf([kinds, named, plain])
+        return plain
+
+    def _membership(self, value: bytes, *, is_direct: bool) -> Resolved:
+        try:
+            return MembershipMatch(self._find(normalise_dn_text(self._schema, value)), is_direct=is_direct)
+        except (NoSuchEntry, InvalidValue):
+            return Constant(False)
+
+    def _category(self, value: bytes) -> Resolved:
+        """(objectCategory=user): the name of a class stands for its category ([MS-ADTS] 3.1.1.3.1.3.5)."""
+        named = self._schema.object_class(value.decode("utf-8", "replace"))
+        return UNDEFINED if named is None else self._of_category(category_of_class(named.name))
+
+    def _of_category(self, category: str) -> Resolved:
+        classes = classes_of_category(self._schema, category)
+        return AllOf([self._class_match(classes), CategoryMatch(category)])
+
+    def _class_match(self, classes: frozenset[str]) -> Resolved:
+        """Entries of one of these classes, by OID or name: what an index of objectClass narrows."""
+        description = self._schema.object_class_description
+        known = (self._schema.object_class(one) for one in classes)
+        oids = frozenset(one.oid for one in known if one is not None)
+        return ClassMatch(self._schema, description, self._table.covered(description), oids)
 
     def _link_equality(
         self, description: AttributeDescription, links: tuple[int, ...], value: bytes
@@ -502,6 +555,8 @@ class Resolver:
     def _substrings(self, parsed: filters.Substrings) -> Resolved:
         description = self._describe(parsed.attribute)
         if description is None or description.type.substring is None:
+            if description is not None and description.type.oid == ANR and parsed.initial:
+                return self.resolve(resolve_name(parsed.initial))
             return UNDEFINED
         attribute = description.type
         try:
@@ -543,6 +598,8 @@ class Resolver:
             rule = description.type.equality if description is not None else None
         if rule is None:
             return UNDEFINED
+        if rule.oid == IN_CHAIN:
+            return self._in_chain(description, parsed.value)
         if parsed.rule is None and description is not None:
             plain = self._equality(filters.Equality(description.text, parsed.value))
         else:
@@ -551,6 +608,23 @@ class Resolver:
             return plain
         named = NameMatch(self._schema, description.type if description else None, rule.matcher(parsed.value))
         return AnyOf([plain, named])
+
+    def _in_chain(self, description: AttributeDescription | None, value: bytes) -> Resolved:
+        """LDAP_MATCHING_RULE_IN_CHAIN, over links only: nothing else can be followed."""
+        if description is None:
+            return UNDEFINED
+        if description.type.oid in MEMBERSHIPS:
+            return self._membership(value, is_direct=False)
+        if not description.type.is_link or description.options:
+            return UNDEFINED
+        try:
+            target = self._find(normalise_dn_text(self._schema, value))
+        except InvalidValue:
+            return UNDEFINED
+        except NoSuchEntry:
+            return Constant(False)
+        numbers = self._table.parts(description).links
+        return ChainMatch(description, numbers, target) if numbers else Constant(False)
 
     def _by_rule(
         self, description: AttributeDescription | None, rule: MatchingRule, value: bytes

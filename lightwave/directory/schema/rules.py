@@ -97,7 +97,13 @@ def _plain_pieces(normalise: Normaliser) -> SubstringRule:
 
 def matching_rules(names: Names) -> tuple[MatchingRule, ...]:
     """Every matching rule, bound to the schema whose names it looks up."""
-    return (*_string_rules(), *_value_rules(), *_name_rules(names), *_rules_of_others())
+    return (
+        *_string_rules(),
+        *_value_rules(),
+        *_name_rules(names),
+        *_rules_over_links(names),
+        *_rules_of_others(),
+    )
 
 
 def _string_rules() -> tuple[MatchingRule, ...]:
@@ -247,6 +253,13 @@ def _name_rules(names: Names) -> tuple[MatchingRule, ...]:
             ),
         ),
     )
+
+
+def _rules_over_links(names: Names) -> tuple[MatchingRule, ...]:
+    """Active Directory's LDAP_MATCHING_RULE_IN_CHAIN; the operations follow the links, a value by itself is equal."""
+    name = names.normalise_name
+    in_chain = ("1.2.840.113556.1.4.1941", ("inChainMatch",))
+    return (_extensible(*in_chain, RFC_4517 + "12", name, matchers.equal_to(name)),)
 
 
 def _rules_of_others() -> tuple[MatchingRule, ...]:

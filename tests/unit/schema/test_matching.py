@@ -88,6 +88,7 @@ CASES: list[tuple[str, str, list[str], list[str]]] = [
     ("dnSubordinateMatch", "dc=x", ["cn=a,DC=X", "cn=b,cn=a,dc=x"], ["dc=x"]),
     ("dnOneLevelMatch", "dc=x", ["cn=a,DC=X"], ["dc=x", "cn=b,cn=a,dc=x"]),
     ("dnSuperiorMatch", "cn=a,dc=x", ["dc=x", "cn=a,dc=x", ""], ["cn=b,dc=x"]),
+    ("inChainMatch", "cn=a,dc=x", ["cn=a,dc=x", "CN=A,DC=X"], ["dc=x", "cn=b,cn=a,dc=x"]),  # by itself: equal
 ]
 
 UNDEFINED = [
