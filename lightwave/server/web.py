@@ -20,6 +20,7 @@ from lightwave.rest.searching import SearchFace
 from lightwave.server.configuration import NodeConfiguration
 from lightwave.server.health import health_routes, openapi_route
 from lightwave.server.metrics import NodeCollector, metrics_route
+from lightwave.server.node_status import NodeStatus, node_status, status_route
 from lightwave.server.threads import ComputationThreads
 from lightwave.web.callers import Callers
 from lightwave.web.listeners import WebFactory, https_factory, listen_local
@@ -59,9 +60,21 @@ class Web:
         router.add(
             *health_routes(directory, self.service),
             metrics_route(NodeCollector(directory, committer, threads, self.service)),
+            status_route(lambda: self._status(directory)),
             openapi_route(self.service, directory.facts.version),
             *_directory_routes(directory, reactor),
         )
+
+    def _status(self, directory: DirectoryService) -> NodeStatus:
+        with directory.store.read() as txn:
+            return node_status(
+                self._configuration,
+                directory.facts.version,
+                txn,
+                ldap_connections=len(directory.connections),
+                http_connections=len(self.service.connections),
+                ready=not self.service.draining,
+            )
 
     def start(self) -> list[Any]:
         """Listen; the ports. Raises CannotListenError or OSError."""
