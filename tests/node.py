@@ -149,13 +149,19 @@ class Node:
             raise NodeError("the node is not running")
         return self.process.pid
 
-    def start(self, *, cpus: set[int] | None = None, timeout: float = 60) -> float:
-        """Serves, on the processors `cpus` alone when given; seconds until it said that it is ready."""
+    def start(
+        self, *options: str, cpus: set[int] | None = None, timeout: float = 60, **environment: str
+    ) -> float:
+        """Serves, on the processors `cpus` alone when given; seconds until it said that it is ready.
+
+        options: of the command. environment: variables beside those of this process.
+        """
         began = time.monotonic()
         seen = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [str(LIGHTWAVE), "serve", "--data", str(self.folder)],
+                [str(LIGHTWAVE), "serve", "--data", str(self.folder), *options],
+                env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

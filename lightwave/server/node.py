@@ -57,6 +57,7 @@ SWITCH_INTERVAL = 0.0005
 """seconds: the commit thread gives the interpreter back to the reactor sooner than by default"""
 DRAIN_SECONDS = 10.0
 UPKEEP_SECONDS = 1.0
+SETTINGS_SECONDS = 0.25
 COMPUTATION_THREADS = max(2, (os.cpu_count() or 2))
 
 
@@ -209,6 +210,7 @@ class Node:
                 f"can't listen: {error}; choose another --port-offset or --bind"
             ) from error
         self._reactor.callLater(0, self._keep_up)
+        self._observe_settings()
         for address in configuration.bind:
             log.info(
                 "LDAP on %s port %d, LDAPS on port %d",
@@ -217,6 +219,14 @@ class Node:
                 configuration.ldaps_port,
             )
         log.info("LDAPI on %s", configuration.ldapi_path)
+
+    def _observe_settings(self) -> None:
+        """Settings that hold for what is open already."""
+        try:
+            self._service.observe_settings()
+        except Exception:
+            log.exception("the settings can't be read; they stay as they were")
+        self._reactor.callLater(SETTINGS_SECONDS, self._observe_settings)
 
     def _keep_up(self) -> None:
         """Background work, a slice at a time: indexes that are being built, entries that have expired."""

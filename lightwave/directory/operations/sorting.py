@@ -22,6 +22,7 @@ from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.ldap.search_controls import ListView, encode_list_view_result, encode_sort_result
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.list_view import ListViews, RequestedView, position_of, view_refused
+from lightwave.directory.operations.planner import Plan
 from lightwave.directory.operations.search import Search, Shape
 from lightwave.directory.operations.sort_keys import SortKeys, SortRefused, entry_id_of
 from lightwave.directory.schema.errors import InvalidValue
@@ -114,6 +115,16 @@ class SortedSearch:
     def returned(self) -> int:
         """Entries of all pages."""
         return self._sent if self._unsorted is None else self._unsorted.returned
+
+    @property
+    def plan(self) -> Plan | None:
+        """How the candidates were found."""
+        return self._search.plan
+
+    @property
+    def examined(self) -> int:
+        """Candidates that were looked at."""
+        return self._search.examined
 
     @property
     def damaged(self) -> int:

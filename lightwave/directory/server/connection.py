@@ -101,6 +101,7 @@ class LDAPConnection(protocol.Protocol):
         self.transport.registerProducer(self, True)
         self._last_activity = service.monotonic()
         self._watch_idleness()
+        service.operations.watch(self)
 
     def _identify_peer(self) -> None:
         if self._local:
@@ -382,6 +383,11 @@ class LDAPConnection(protocol.Protocol):
             self._after_writes.append(call)
         else:
             call()
+
+    def dismiss(self, code: ResultCode, message: str) -> None:
+        """End the connection from the server's side, with a notice that says why."""
+        self.session.disconnect(code, message)
+        self.service.call_later(0, self._disconnect)
 
     def drain(self) -> None:
         """Send the notice, finish what is being written, then close."""

@@ -15,6 +15,8 @@ from lightwave.directory.operations.root_dse import ServerFacts
 from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.operations.search import Searches
 from lightwave.directory.server.counting import OperationCounts
+from lightwave.directory.server.operation_log import OperationLog
+from lightwave.directory.server.persisting import Followers
 from lightwave.directory.server.settings import ADMINISTRATOR_LIMITS, Settings, SettingsSource
 from lightwave.directory.server.turn import Turn
 from lightwave.directory.store.environment import Store
@@ -47,12 +49,21 @@ class DirectoryService:
     tls: object | None = None
     """context factory for StartTLS; None where the node has no certificate"""
     connections: set[LDAPConnection] = field(default_factory=set)
+    followers: Followers = field(default_factory=Followers)
     serial: int = 0
     counts: OperationCounts = field(default_factory=OperationCounts)
     turn: Turn = field(init=False)
+    operations: OperationLog = field(init=False)
 
     def __post_init__(self) -> None:
         self.turn = Turn(self.store, self.schemas)
+        self.operations = OperationLog(self.monotonic, lambda: self.schemas.latest)
+
+    def observe_settings(self) -> None:
+        """Have the settings that hold for open connections take effect; called now and then."""
+        with self.store.read() as txn:
+            settings = self.settings.current(txn, self.schemas.current(txn))
+        self.operations.configure(settings.operation_log, settings.slow_operation / 1000, self.connections)
 
     def limits_of(self, token: Token, settings: Settings) -> Limits:
         """What the bearer of `token` may ask for."""

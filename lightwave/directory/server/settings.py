@@ -15,6 +15,7 @@ from lightwave.directory.ldap.limits import MAX_PDU_SIGNED_IN
 from lightwave.directory.operations.context import Limits
 from lightwave.directory.schema.normalisation import NormalisedDN
 from lightwave.directory.schema.schema import Schema
+from lightwave.directory.server.operation_log import Mode
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import Record
@@ -49,6 +50,9 @@ class Settings:
     anonymous: Limits = ANONYMOUS_LIMITS
     max_pdu: int = MAX_PDU_SIGNED_IN
     max_connections: int = 10_000
+    operation_log: Mode = Mode.OFF
+    slow_operation: int = 1_000
+    """milliseconds from which an operation is slow"""
 
 
 DEFAULTS = Settings()
@@ -102,6 +106,8 @@ def _read(txn: ReadTransaction, schema: Schema, record: Record) -> Settings:
         anonymous=numbers(ANONYMOUS_LIMITS, "Anonymous"),
         max_pdu=min(max(number("lwMaxPDU", DEFAULTS.max_pdu), MAX_PDU_ANONYMOUS), MAX_PDU_SIGNED_IN),
         max_connections=number("lwMaxConnections", DEFAULTS.max_connections),
+        operation_log=_mode(_values(txn, schema, record, "lwOperationLog")),
+        slow_operation=number("lwSlowOperationMilliseconds", DEFAULTS.slow_operation),
     )
 
 
@@ -110,6 +116,12 @@ def _bounded(value: bytes) -> int:
     if value.startswith(b"-"):
         return 1
     return UNLIMITED if len(value) > len(str(UNLIMITED)) else min(max(1, int(value)), UNLIMITED)
+
+
+def _mode(values: list[bytes]) -> Mode:
+    """What is no mode is none."""
+    text = values[0].decode("ascii", "replace").strip().lower() if values else ""
+    return next((mode for mode in Mode if mode.value == text), DEFAULTS.operation_log)
 
 
 def _values(txn: ReadTransaction, schema: Schema, record: Record, name: str) -> list[bytes]:

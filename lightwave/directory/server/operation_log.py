@@ -1,0 +1,374 @@
+"""The operation log: what a connection was asked, what it answered, and what that cost.
+
+Theory of operation. While a connection is watched, two of its methods are hidden behind others on the instance:
+the one that takes decoded requests, which notes the time, and the one that sends, which reads from the octets what
+has been answered with which result. Nothing of a connection that is not watched is touched, so the log costs
+nothing while it is off; and it tells what was sent, whatever way a request took to get there. The searches' `_advance`
+is watched too, for the plan and the number of candidates.
+
+What is logged of values: filters, names and asserted values of attributes that are readable, cut to a length.
+Values of secret attributes and of attributes that the schema does not know are `?`; of changes only the attributes
+are named; passwords and SASL messages are nowhere.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from lightwave.directory.ldap.filters import And, Filter, Not, Or, Present, format_filter
+from lightwave.directory.ldap.messages import LDAPMessage
+from lightwave.directory.ldap.requests import (
+    AbandonRequest,
+    AddRequest,
+    BindRequest,
+    CompareRequest,
+    DeleteRequest,
+    ExtendedRequest,
+    ModifyDNRequest,
+    ModifyRequest,
+    SaslCredentials,
+    SearchRequest,
+    UnbindRequest,
+)
+from lightwave.directory.ldap.responses import (
+    TAG_INTERMEDIATE_RESPONSE,
+    TAG_SEARCH_ENTRY,
+    TAG_SEARCH_REFERENCE,
+)
+from lightwave.directory.ldap.result import ResultCode
+from lightwave.directory.ldap.session import Event, Refused
+from lightwave.directory.schema.schema import Schema
+from lightwave.wire.ber import BerError, decode_integer, read_header
+
+if TYPE_CHECKING:
+    from lightwave.directory.server.connection import LDAPConnection
+
+log = logging.getLogger("lightwave.operations")
+
+MOST_TEXT = 256
+"""characters of a name, a filter's assertion or a message"""
+MOST_PARTS = 32
+"""parts of a filter, attributes of a change"""
+MOST_PENDING = 2_000
+"""requests of one connection that wait for an answer; those that a bind has ended never get one"""
+_NOT_THE_END = (TAG_SEARCH_REFERENCE, TAG_INTERMEDIATE_RESPONSE)
+_SCOPES = ("base", "one", "sub", "children")
+_KINDS: dict[type, str] = {
+    AbandonRequest: "abandon",
+    AddRequest: "add",
+    BindRequest: "bind",
+    CompareRequest: "compare",
+    DeleteRequest: "delete",
+    ExtendedRequest: "extended",
+    ModifyDNRequest: "modifyDN",
+    ModifyRequest: "modify",
+    SearchRequest: "search",
+    UnbindRequest: "unbind",
+}
+_HEAD = ("operation", "connection", "messageId", "code", "octets", "estimate")
+_TAIL = ("result", "text", "milliseconds", "slow", "identity", "peer")
+"""fields whose place in a line is fixed; machines get those too that people don't need"""
+_BARE = re.compile(r"[\w.:/+-]+\Z", re.ASCII)
+
+
+class Mode(Enum):
+    """What lwOperationLog may say."""
+
+    OFF = "off"
+    SLOW = "slow"
+    ALL = "all"
+
+
+class Operation:
+    """One line of the log; its text is made where it is written."""
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self.fields = fields
+
+    def __str__(self) -> str:
+        fields = self.fields
+        named = f"c{fields['connection']}-{fields['messageId']} {fields['operation']}"
+        asked = [name for name in fields if name not in _HEAD and name not in _TAIL]
+        shown = (*asked, *(name for name in _TAIL if name in fields))
+        return " ".join([named, *(f"{name}={_shown(fields[name])}" for name in shown)])
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        value = ",".join(map(str, value))
+    text = str(value)
+    return text if _BARE.match(text) else json.dumps(text, ensure_ascii=False)
+
+
+def _text(value: bytes | str) -> str:
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + "…"
+
+
+class OperationLog:
+    """Watches the connections of one process as the settings say."""
+
+    def __init__(self, monotonic: Callable[[], float], schema_of: Callable[[], Schema]) -> None:
+        self._monotonic = monotonic
+        self._schema_of = schema_of
+        self.mode = Mode.OFF
+        self.slow = 1.0
+        """seconds from which an operation is slow"""
+
+    def configure(self, mode: Mode, slow: float, connections: set[LDAPConnection]) -> None:
+        """What the settings say now; takes effect on the connections that are open."""
+        self.slow = slow
+        if mode is self.mode:
+            return
+        was_on = self.mode is not Mode.OFF
+        self.mode = mode
+        log.info("the operation log is now: %s", mode.value)
+        for connection in tuple(connections):
+            if mode is Mode.OFF:
+                unwatch(connection)
+            elif not was_on:
+                self.watch(connection)
+
+    def watch(self, connection: LDAPConnection) -> None:
+        """Log what this connection does from now on, if the log is on."""
+        if self.mode is not Mode.OFF:
+            _Watched(self, connection)
+
+    def now(self) -> float:
+        """Seconds, monotonic."""
+        return self._monotonic()
+
+    def filter_text(self, node: Filter) -> str:
+        """RFC 4515 text of at most `MOST_PARTS` parts, without values that must not be shown."""
+        return _filter_text(self._schema_of(), node, [MOST_PARTS])
+
+    def write(self, fields: dict[str, Any], seconds: float) -> None:
+        """Log one operation that took so long."""
+        is_slow = seconds >= self.slow
+        if self.mode is Mode.OFF or (self.mode is Mode.SLOW and not is_slow):
+            return
+        fields["milliseconds"] = round(seconds * 1000, 2)
+        if is_slow:
+            fields["slow"] = True
+        level = logging.WARNING if is_slow else logging.INFO
+        if log.isEnabledFor(level):
+            log.log(level, Operation(fields), extra={"fields": fields})
+
+
+def unwatch(connection: LDAPConnection) -> None:
+    """Give the connection its own methods back."""
+    for name in _Watched.CONNECTION:
+        vars(connection).pop(name, None)
+    for name in _Watched.SEARCHES:
+        vars(connection.searches).pop(name, None)
+
+
+class _Pending:
+    """A request that is not yet answered."""
+
+    __slots__ = ("began", "entries", "fields", "octets", "search")
+
+    def __init__(self, began: float, fields: dict[str, Any]) -> None:
+        self.began = began
+        self.fields = fields
+        self.entries = 0
+        self.octets = 0
+        self.search: Any = None
+
+
+class _Watched:
+    """What is noted of one connection; put in the place of its methods."""
+
+    CONNECTION = ("_serve", "send", "connectionLost")
+    SEARCHES = ("_advance",)
+
+    def __init__(self, operations: OperationLog, connection: LDAPConnection) -> None:
+        self._log = operations
+        self._connection = connection
+        self._pending: dict[int, _Pending] = {}
+        self._seen: list[Event] = []
+        kind = type(connection)
+        self._own_serve = kind._serve
+        self._own_send = kind.send
+        self._own_lost = kind.connectionLost
+        self._own_advance = type(connection.searches)._advance
+        vars(connection).update(_serve=self.serve, send=self.send, connectionLost=self.lost)
+        vars(connection.searches)["_advance"] = self.advance
+
+    def serve(self, events: list[Event]) -> None:
+        """Requests have come."""
+        began = self._log.now()
+        seen, self._seen = {id(one) for one in self._seen}, events
+        for event in events:
+            if id(event) in seen:
+                continue  # the rest of a chunk, served in a second turn
+            if isinstance(event, Refused):
+                self._pending[event.message_id] = _Pending(began, self._head(event.message_id, "refused"))
+            else:
+                self._note(began, event)
+        self._own_serve(self._connection, events)
+
+    def _note(self, began: float, message: LDAPMessage) -> None:
+        request: Any = message.request
+        message_id = message.message_id
+        if message_id in self._pending:
+            self._finish(self._pending.pop(message_id), "abandoned", None)
+        elif len(self._pending) >= MOST_PENDING:
+            self._finish(self._pending.pop(next(iter(self._pending))), "abandoned", None)
+        fields = self._head(message_id, _KINDS.get(type(request), "unknown"))
+        fields.update(self._describe(request))
+        if message.controls:
+            fields["controls"] = [one.oid for one in message.controls[:MOST_PARTS]]
+        if isinstance(request, AbandonRequest):
+            abandoned = self._pending.pop(request.message_id, None)
+            if abandoned is not None:
+                self._finish(abandoned, "abandoned", None)
+        if isinstance(request, AbandonRequest | UnbindRequest):
+            self._log.write(fields, 0.0)
+            return
+        self._pending[message_id] = _Pending(began, fields)
+
+    def _head(self, message_id: int, kind: str) -> dict[str, Any]:
+        connection = self._connection
+        fields: dict[str, Any] = {
+            "operation": kind,
+            "connection": connection.number,
+            "messageId": message_id,
+            "peer": connection.channel.address,
+        }
+        if not connection.token.is_anonymous:
+            fields["identity"] = _text(connection.token.dn)
+        return fields
+
+    def _describe(self, request: Any) -> dict[str, Any]:
+        match request:
+            case SearchRequest():
+                scope = _SCOPES[request.scope] if 0 <= request.scope < len(_SCOPES) else request.scope
+                return {
+                    "base": _text(request.base),
+                    "scope": scope,
+                    "filter": self._log.filter_text(request.filter),
+                }
+            case BindRequest():
+                credentials = request.authentication
+                sasl = isinstance(credentials, SaslCredentials)
+                return {
+                    "name": _text(request.name),
+                    "method": credentials.mechanism[:32] if sasl else "simple",
+                }
+            case AddRequest():
+                names = [_text(name) for name, _ in request.attributes[:MOST_PARTS]]
+                return {"name": _text(request.dn), "attributes": names}
+            case ModifyRequest():
+                changes = [
+                    f"{change.kind.name.lower()}:{_text(change.attribute)}"
+                    for change in request.changes[:MOST_PARTS]
+                ]
+                return {"name": _text(request.dn), "changes": changes}
+            case ModifyDNRequest():
+                return {"name": _text(request.dn), "newRDN": _text(request.new_rdn)}
+            case CompareRequest():
+                return {"name": _text(request.dn), "attribute": _text(request.attribute)}
+            case DeleteRequest():
+                return {"name": _text(request.dn)}
+            case ExtendedRequest():
+                return {"oid": _text(request.oid)}
+            case AbandonRequest():
+                return {"abandons": request.message_id}
+        return {}
+
+    def advance(self, txn: Any, search: Any, left: int, out: list[bytes]) -> None:
+        """A search is looked at."""
+        pending = self._pending.get(search.message_id)
+        if pending is not None:
+            pending.search = search
+        self._own_advance(self._connection.searches, txn, search, left, out)
+
+    def send(self, data: bytes) -> None:
+        """Octets leave: entries, and the ends of operations."""
+        self._own_send(self._connection, data)
+        try:
+            self._read_answers(data)
+        except BerError:
+            log.exception("connection %d: an answer can't be read", self._connection.number)
+
+    def _read_answers(self, data: bytes) -> None:
+        at, end = 0, len(data)
+        while at < end:
+            _, start, stop = read_header(data, at, end)
+            _, first, last = read_header(data, start, stop)
+            pending = self._pending.get(decode_integer(data, first, last))
+            if pending is not None:
+                tag, inside, until = read_header(data, last, stop)
+                pending.octets += stop - at
+                if tag == TAG_SEARCH_ENTRY:
+                    pending.entries += 1
+                elif tag not in _NOT_THE_END:
+                    self._answered(pending, data, inside, until)
+            at = stop
+
+    def _answered(self, pending: _Pending, data: bytes, start: int, stop: int) -> None:
+        """LDAPResult: code, matchedDN, diagnosticMessage (RFC 4511 §4.1.9)."""
+        del self._pending[pending.fields["messageId"]]
+        _, first, last = read_header(data, start, stop)
+        code = decode_integer(data, first, last)
+        _, _, after_name = read_header(data, last, stop)
+        _, first, last = read_header(data, after_name, stop)
+        try:
+            label = ResultCode(code).label
+        except ValueError:
+            label = str(code)
+        if last > first:
+            pending.fields["text"] = _text(data[first:last])
+        self._finish(pending, label, code)
+
+    def _finish(self, pending: _Pending, result: str, code: int | None) -> None:
+        fields = pending.fields
+        search = pending.search
+        if search is not None:
+            plan = getattr(search, "plan", None)
+            fields["plan"] = plan.text if plan is not None else "the entry itself"
+            if plan is not None:
+                fields["estimate"] = plan.estimate
+            fields["candidates"] = getattr(search, "examined", None)
+        if fields["operation"] == "search":
+            fields["entries"] = pending.entries
+            fields["octets"] = pending.octets
+        fields["result"] = result
+        if code is not None:
+            fields["code"] = code
+        self._log.write(fields, self._log.now() - pending.began)
+
+    def lost(self, *reason: Any) -> None:
+        """The connection has ended, with some requests open."""
+        for pending in self._pending.values():
+            self._finish(pending, "connection lost", None)
+        self._pending.clear()
+        self._own_lost(self._connection, *reason)
+
+
+def _filter_text(schema: Schema, node: Filter, left: list[int]) -> str:
+    left[0] -= 1
+    if left[0] < 0:
+        return "(…)"
+    if isinstance(node, And | Or):
+        parts = []
+        for child in node.children:
+            parts.append(_filter_text(schema, child, left))
+            if left[0] < 0:
+                break
+        return f"({'&' if isinstance(node, And) else '|'}{''.join(parts)})"
+    if isinstance(node, Not):
+        return f"(!{_filter_text(schema, node.child, left)})"
+    if isinstance(node, Present):
+        return _text(format_filter(node))
+    attribute = node.attribute
+    described = schema.describe(attribute) if attribute is not None else None
+    if attribute is not None and (described is None or described.type.is_secret):
+        return f"({_text(attribute)}=?)"
+    return _text(format_filter(node))
