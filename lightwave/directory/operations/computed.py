@@ -22,11 +22,12 @@ from lightwave.directory.operations.subschema_entry import (
     is_subschema_entry,
     subschema_values,
 )
+from lightwave.directory.operations.sync_cookie import context_csn
 from lightwave.directory.schema.attribute import AttributeType
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.indexes import IndexState
 from lightwave.directory.store.reading import ReadTransaction
-from lightwave.directory.store.record import Record
+from lightwave.directory.store.record import CONTEXT, Record
 
 _CREATE_TIMESTAMP = "2.5.18.1"
 _MODIFY_TIMESTAMP = "2.5.18.2"
@@ -152,6 +153,11 @@ def _index_state(subject: Subject) -> list[bytes]:
     return []
 
 
+def _context_csn(subject: Subject) -> list[bytes]:
+    """Of the root of a naming context: how far its content has come, as slapd's consumers ask it."""
+    return [context_csn(subject.txn)] if subject.record.flags & CONTEXT else []
+
+
 _BY_NAME: dict[str, Callable[[Subject], list[bytes]]] = {
     "entryUUID": _entry_uuid,
     "objectGUID": _object_guid,
@@ -168,6 +174,7 @@ _BY_NAME: dict[str, Callable[[Subject], list[bytes]]] = {
     "whenCreated": _when_created,
     "whenChanged": _when_changed,
     "lwIndexState": _index_state,
+    "contextCSN": _context_csn,
     "objectCategory": ad_attributes.object_category,
     "instanceType": ad_attributes.instance_type,
     "name": ad_attributes.name,

@@ -47,6 +47,14 @@ from lightwave.directory.ldap.search_controls import (
     decode_sorting,
     decode_subentries,
 )
+from lightwave.directory.ldap.sync_controls import (
+    DIRSYNC,
+    PERSISTENT_SEARCH,
+    SYNC_REQUEST,
+    decode_dirsync,
+    decode_persistent_search,
+    decode_sync_request,
+)
 from lightwave.wire.ber import BerError
 
 _ENTRY_REQUESTS = (
@@ -106,6 +114,9 @@ SERVED = (
     ServedControl(SORT_REQUEST, _SEARCH, decode_sorting),
     ServedControl(SUBENTRIES, _SEARCH, decode_subentries),
     ServedControl(VIRTUAL_LIST_REQUEST, _SEARCH, decode_list_view),
+    ServedControl(SYNC_REQUEST, _SEARCH, lambda control: decode_sync_request(control.value)),
+    ServedControl(DIRSYNC, _SEARCH, lambda control: decode_dirsync(control.value)),
+    ServedControl(PERSISTENT_SEARCH, _SEARCH, lambda control: decode_persistent_search(control.value)),
 )
 _BY_OID = {one.oid: one for one in SERVED}
 

@@ -27,6 +27,7 @@ from lightwave.directory.operations.search import SLICE, Search
 from lightwave.directory.operations.shaping import shape_search
 from lightwave.directory.operations.sorting import SortedSearch
 from lightwave.directory.server.counting import SAMPLE
+from lightwave.directory.server.persisting import FOLLOWING, ConnectionFollowers
 from lightwave.directory.server.root_filter import matches_root_dse, root_controls
 from lightwave.directory.server.service import log
 from lightwave.sasl.registry import offered_mechanisms
@@ -65,6 +66,7 @@ class RunningSearches:
         self._running: deque[_Running] = deque()
         self._pages: dict[bytes, _Waiting] = {}
         self._scheduled = False
+        self._followers: ConnectionFollowers | None = None
 
     def start(self, txn: ReadTransaction, schema: Schema, message: LDAPMessage, out: list[bytes]) -> None:
         """Begin a search; appends what it gives at once to `out`."""
@@ -83,6 +85,9 @@ class RunningSearches:
                 if search is None:
                     return
             elif message.controls:
+                if not FOLLOWING.isdisjoint(controls.values):
+                    self._follow(txn, schema, message, controls, out)
+                    return
                 search = self._shaped(txn, schema, message, request, controls)
             else:
                 search = Search(
@@ -98,6 +103,18 @@ class RunningSearches:
             return
         page = NO_PAGE if paging is None else min(paging.size, connection.limits.page_size)
         self._advance(txn, search, page, out)
+
+    def _follow(
+        self,
+        txn: ReadTransaction,
+        schema: Schema,
+        message: LDAPMessage,
+        controls: RequestControls,
+        out: list[bytes],
+    ) -> None:
+        if self._followers is None:
+            self._followers = ConnectionFollowers(self._connection)
+        self._followers.start(txn, schema, message, controls, out)
 
     def _shaped(
         self,
@@ -233,6 +250,8 @@ class RunningSearches:
 
     def schedule(self) -> None:
         """Go on in a later reactor turn, unless the client does not read."""
+        if self._followers is not None:
+            self._followers.schedule()
         if self._running and not self._scheduled and not self._connection.paused:
             self._scheduled = True
             self._connection.service.call_later(0, self._continue)
@@ -258,7 +277,7 @@ class RunningSearches:
                 self._running.remove(one)
                 self._connection.session.finish(message_id)
                 return True
-        return False
+        return self._followers is not None and self._followers.abandon(message_id)
 
     def clear(self) -> None:
         """Forget everything: a bind begins, or the connection is gone."""
@@ -266,6 +285,8 @@ class RunningSearches:
             self._connection.session.finish(one.search.message_id)
         self._running.clear()
         self._pages.clear()
+        if self._followers is not None:
+            self._followers.clear()
 
 
 def _same_search(first: SearchRequest, second: SearchRequest) -> bool:

@@ -107,6 +107,8 @@ class Committer:
         self._closed = False
         self._undelivered: deque[_Batch] = deque()
         self.statistics = CommitStatistics()
+        self.when_committed: list[Callable[[], None]] = []
+        """called on the reactor thread after each batch, when its callers have heard"""
         self._thread = threading.Thread(target=self._run, name="lightwave-commit", daemon=True)
         self._thread.start()
 
@@ -219,6 +221,8 @@ class Committer:
         if again:
             self._queue.extendleft(reversed(again))
             self._wake()
+        for call in self.when_committed:
+            call()
 
     @staticmethod
     def _tell(done: Callable[[Any], None], outcome: object) -> None:

@@ -321,7 +321,8 @@ class WriteTransaction(EntryTransaction):
         usn = self.next_usn(change)
         self._put_usn(tenant, entry_id, record.usn_changed, usn)
         due = int(self.store.now() * 1000)
-        self.raw.put(pack_id(usn), layout.removal_value(tenant, entry_id, due), db=databases.changes)
+        row = layout.removal_value(tenant, entry_id, due, record.guid)
+        self.raw.put(pack_id(usn), row, db=databases.changes)
         self.raw.put(layout.expiry_key(due + _DAY_MS, 0, usn), b"", db=databases.expiry)
 
     def set_descriptor(self, tenant: int, entry_id: int, descriptor: int, change: Change) -> None:

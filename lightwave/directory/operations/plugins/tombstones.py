@@ -26,6 +26,8 @@ from lightwave.directory.store.writing import WriteTransaction
 LIFETIME = 180 * 86_400.0
 """Seconds that a tombstone stays; a server that was away for longer has to be made anew."""
 
+MARKER = b"\nDEL:"
+"""between the name that an entry had and its GUID, in the RDN of its tombstone"""
 CONTAINER: RDN = (AVA("cn", b"Deleted Objects"),)
 _KEPT = (
     "objectClass",
@@ -116,7 +118,7 @@ def _describe(schema: Schema, name: str) -> AttributeDescription:
 
 def tombstone_name(schema: Schema, rdn: RDN, guid: bytes) -> tuple[RDN, NormalisedRDN]:
     """The RDN of a tombstone: the entry's own with the GUID behind it, so that names below the container differ."""
-    marker = b"\nDEL:" + str(uuid.UUID(bytes=guid)).encode()
+    marker = MARKER + str(uuid.UUID(bytes=guid)).encode()
     first = rdn[0]
     for name in (
         (AVA(first.type, first.value + marker),),

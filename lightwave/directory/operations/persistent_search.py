@@ -1,0 +1,144 @@
+"""Persistent search (draft-ietf-ldapext-psearch-03): each change of the content is sent as it comes.
+
+Nothing is promised across connections: a client that comes back searches again. Changes of one entry that were
+committed together, or while the client did not read, come as one. A deleted entry is named with its last DN and has
+no attributes, for its tombstone keeps none that a filter could judge by: a deletion is sent to whoever follows the
+place where the entry stood, whatever the filter. The previous DN of a renamed entry is not sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lightwave.directory.access.decision import decide, relation_of
+from lightwave.directory.access.rights import Right
+from lightwave.directory.ldap.controls import Control
+from lightwave.directory.ldap.dn import AVA, format_rdn, parse_rdn
+from lightwave.directory.ldap.requests import SearchRequest
+from lightwave.directory.ldap.responses import encode_entry
+from lightwave.directory.ldap.sync_controls import ChangeType, PersistentSearchRequest, entry_change
+from lightwave.directory.operations.candidate import Candidate
+from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.following import ChangeFeed, Follower
+from lightwave.directory.operations.plugins.tombstones import MARKER
+from lightwave.directory.operations.search import BASE, ONE_LEVEL, SUBORDINATES, Search, Searches
+from lightwave.directory.operations.sync_cookie import Position, current_position
+from lightwave.directory.schema.errors import InvalidValue
+from lightwave.directory.schema.normalisation import NormalisedDN, normalise_dn_text
+from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.change_rows import PendingChange
+from lightwave.directory.store.errors import NoSuchEntry
+from lightwave.directory.store.reading import ReadTransaction
+
+
+class PersistentSearch(Follower):
+    """One persistent search."""
+
+    def __init__(
+        self,
+        searches: Searches,
+        feed: ChangeFeed,
+        txn: ReadTransaction,
+        schema: Schema,
+        context: Context,
+        message_id: int,
+        request: SearchRequest,
+        asked: PersistentSearchRequest,
+    ) -> None:
+        self._asked = asked
+        self._here: Position = current_position(txn)
+        self._notice: tuple[Control, ...] = ()
+        super().__init__(searches, feed, txn, schema, context, message_id, request)
+
+    @property
+    def persists(self) -> bool:
+        """Always: it ends by abandon, cancel, or the end of the connection."""
+        return True
+
+    @property
+    def usn(self) -> int:
+        """The USN up to which the client has been told."""
+        return self._here.usn
+
+    def _run(self) -> Iterator[bytes]:
+        if not self._asked.changes_only:
+            yield from self._scan(self._search)
+        while True:
+            rows = self._feed.rows(self._txn, self.tenant, self._here.usn)
+            if not rows:
+                self._here = current_position(self._txn)
+                self.waiting = True
+                yield b""
+                continue
+            self._check_base()
+            before = self._here
+            for row in rows:
+                yield self._tell(row, before)
+            latest = max(row.latest_clock >> 16 for row in rows)
+            self._here = Position(rows[-1].usn, max(before.time, latest))
+
+    def _tell(self, row: PendingChange, before: Position) -> bytes:
+        """The notification of one change; empty where there is none for this client."""
+        if not row.is_live:
+            return self._deletion(row, before)
+        if row.created_usn > before.usn:
+            kind = ChangeType.ADD
+        else:
+            kind = ChangeType.MODIFY_DN if row.name_clock >= before.clock else ChangeType.MODIFY
+        if not kind & self._asked.change_types:
+            return b""
+        self._notice = self._control(kind, row)
+        return self._search.encode(self._txn, row.entry_id) or b""
+
+    def _control(self, kind: ChangeType, row: PendingChange) -> tuple[Control, ...]:
+        return (entry_change(kind, row.usn),) if self._asked.return_controls else ()
+
+    def _shape(self, search: Search, candidate: Candidate) -> bytes:
+        dn = candidate.txn.dn(candidate.tenant, candidate.entry_id, candidate.record)
+        return encode_entry(self.message_id, dn, search.attributes_of(candidate), self._notice)
+
+    def _deletion(self, row: PendingChange, before: Position) -> bytes:
+        if not ChangeType.DELETE & self._asked.change_types or row.created_usn > before.usn:
+            return b""
+        parent, dn = self._last_name(row)
+        if not dn:
+            return b""
+        try:
+            above = normalise_dn_text(self._schema, parent)
+            if not self._stood_in_scope(above, normalise_dn_text(self._schema, dn)):
+                return b""
+            if not self._may_read(*self._txn.find(above)):
+                return b""
+        except (InvalidValue, NoSuchEntry):
+            return b""
+        return encode_entry(self.message_id, dn, b"", self._control(ChangeType.DELETE, row))
+
+    def _may_read(self, tenant: int, entry_id: int) -> bool:
+        token = self._context.token
+        descriptor = self._searches.descriptor(self._txn, tenant, entry_id)
+        return decide(token, descriptor, relation_of(token, tenant, entry_id)).allows(Right.READ_PROPERTY)
+
+    def _last_name(self, row: PendingChange) -> tuple[bytes, bytes]:
+        """(last parent's DN, last DN) of a tombstone; empty where there is none."""
+        txn, description = self._txn, self._schema.describe("lastKnownParent")
+        number = None if description is None else txn.attribute_number(description.key)
+        try:
+            record = txn.record(self.tenant, row.entry_id)
+        except NoSuchEntry:
+            return b"", b""
+        parents = [] if number is None else record.values(number)
+        if not parents:
+            return b"", b""
+        first = parse_rdn(record.rdn)[0]
+        rdn = (AVA(first.type, first.value.partition(MARKER)[0]),)
+        return parents[0], format_rdn(rdn) + b"," + parents[0]
+
+    def _stood_in_scope(self, parent: NormalisedDN, name: NormalisedDN) -> bool:
+        base, scope = self._base_name, self._request.scope
+        if scope == BASE:
+            return name == base
+        if scope == ONE_LEVEL:
+            return parent == base
+        if name == base:
+            return scope != SUBORDINATES
+        return name[-len(base) :] == base
