@@ -136,12 +136,13 @@ def _long_length(length: int) -> bytes:
     return bytes((0x80 | size,)) + length.to_bytes(size, "big")
 
 
-_LENGTHS: Final = tuple(bytes((n,)) if n < 0x80 else _long_length(n) for n in range(_CACHED_LENGTHS))
+LENGTHS: Final = tuple(bytes((n,)) if n < 0x80 else _long_length(n) for n in range(_CACHED_LENGTHS))
+"""the length octets of what is shorter than that many octets"""
 
 
 def encode_length(length: int) -> bytes:
     """The shortest definite length octets."""
-    return _LENGTHS[length] if length < _CACHED_LENGTHS else _long_length(length)
+    return LENGTHS[length] if length < _CACHED_LENGTHS else _long_length(length)
 
 
 def encode_tlv(tag: int, content: bytes) -> bytes:
@@ -152,7 +153,8 @@ def encode_tlv(tag: int, content: bytes) -> bytes:
 def encode_integer(value: int, tag: int = INTEGER) -> bytes:
     """INTEGER, or ENUMERATED and other implicit tags of it, in the shortest form."""
     size = ((value if value >= 0 else ~value).bit_length() >> 3) + 1
-    return encode_tlv(tag, value.to_bytes(size, "big", signed=True))
+    content = value.to_bytes(size, "big", signed=True)
+    return b"%c%c%b" % (tag, size, content) if size < 0x80 else encode_tlv(tag, content)
 
 
 def encode_octet_string(value: bytes, tag: int = OCTET_STRING) -> bytes:

@@ -9,7 +9,10 @@ from typing import Final
 
 from lightwave.directory.ldap.controls import Control, encode_controls
 from lightwave.directory.ldap.extended import NOTICE_OF_DISCONNECTION
-from lightwave.wire.ber import encode_integer, encode_length, encode_sequence, encode_tlv
+from lightwave.wire.ber import LENGTHS, encode_integer, encode_length, encode_sequence, encode_tlv
+
+_SHORT: Final = len(LENGTHS) - 10
+"""octets of a name and of attributes, so that what is around them has a length that is at hand too"""
 
 TAG_BIND_RESPONSE: Final = 0x61
 TAG_SEARCH_ENTRY: Final = 0x64
@@ -119,12 +122,17 @@ def encode_partial_attribute(name: bytes, values: Iterable[bytes]) -> bytes:
 
 def encode_entry(message_id: int, dn: bytes, attributes: bytes, controls: tuple[Control, ...] = ()) -> bytes:
     """SearchResultEntry (RFC 4511 section 4.5.2); `attributes` is a series of encoded PartialAttributes."""
-    name_length = encode_length(len(dn))
-    list_length = encode_length(len(attributes))
-    size = 2 + len(name_length) + len(dn) + len(list_length) + len(attributes)
     number = encode_integer(message_id)
-    op_length = encode_length(size)
     tail = encode_controls(controls) if controls else b""
+    name_size, list_size = len(dn), len(attributes)
+    if name_size + list_size < _SHORT:  # every length is at hand (0.4 µs less; most entries are short)
+        name_length, list_length = LENGTHS[name_size], LENGTHS[list_size]
+        size = 2 + len(name_length) + name_size + len(list_length) + list_size
+        op_length = LENGTHS[size]
+    else:
+        name_length, list_length = encode_length(name_size), encode_length(list_size)
+        size = 2 + len(name_length) + name_size + len(list_length) + list_size
+        op_length = encode_length(size)
     return b"0%b%b\x64%b\x04%b%b0%b%b%b" % (
         encode_length(len(number) + 1 + len(op_length) + size + len(tail)),
         number,

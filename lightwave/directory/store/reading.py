@@ -71,9 +71,6 @@ class ReadTransaction(Snapshot):
             found = caches.names.get(dn)
             if found is not None:
                 return found
-            context = caches.contexts.get(dn)
-            if context is not None:  # the base of many a search
-                return context.tenant, context.entry_id
         return self._find(dn)
 
     def _find(self, dn: NormalisedDN) -> tuple[int, int]:
@@ -88,6 +85,8 @@ class ReadTransaction(Snapshot):
                 if context is None:
                     continue
                 found = (context.tenant, context.entry_id)
+                if cached and not depth:  # the base of many a search
+                    caches.keep_name(self.id, dn, found)
             break
         else:
             raise NoSuchEntry
