@@ -1,6 +1,6 @@
 """Add (RFC 4511 §4.7).
 
-gather: attributes are parsed, the superior is found, access is decided there.
+gather: attributes are parsed (`parse`), the superior is found, access is decided there (`find_superior`).
 check: the schema's whole verdict; then that the superior may have the entry and that its name is free.
 issue: plug-ins, stamps, record, links, secrets.
 """
@@ -116,13 +116,6 @@ def find_superior(
     if record.flags & TOMBSTONE or is_deleted_objects(txn, schema, tenant, record):
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "only deletion puts entries there")
     return tenant, parent
-
-
-def gather(txn: ReadTransaction, schema: Schema, context: Context, request: AddRequest) -> ParsedEntry:
-    """Parses, and decides access to the superior: what has to hold before anything is prepared."""
-    parsed = parse(schema, request)
-    find_superior(txn, schema, context, parsed.name)
-    return parsed
 
 
 def apply(

@@ -133,27 +133,28 @@ class WritePipeline:
     def _plan(self, write: _Write) -> list[Preparation]:
         """What has to be computed before the transaction; [] for most requests, which then cost nothing here."""
         context, request = write.context, write.request
-        if isinstance(request, AddRequest):
-            names = [name for name, _ in request.attributes]
-        elif isinstance(request, ModifyRequest):
-            names = [change.attribute for change in request.changes]
-        else:
-            return []
-        schema = self._schemas.latest
-        concerned = [
-            one for name in names if (one := schema.describe(name)) is not None and is_prepared(one.type)
-        ]
-        if not concerned:
+        if isinstance(request, ModifyRequest):
+            describe = self._schemas.latest.describe
+            names = (change.attribute for change in request.changes)
+            if not any((one := describe(name)) is not None and is_prepared(one.type) for name in names):
+                return []
+        elif not isinstance(request, AddRequest):
             return []
         with self._store.read() as txn:
             schema = self._schemas.current(txn)
-            self._check_live(txn, context)
-            # Access is decided before anything costly is done for the request.
             target: Target | None = None
             if isinstance(request, AddRequest):
-                write.parsed = add.gather(txn, schema, context, request)
+                write.parsed = add.parse(schema, request)
+                concerned = [one for one in write.parsed.attributes if is_prepared(one.type)]
+                if not concerned:
+                    return []
+                self._check_live(txn, context)
             else:
-                target = modify.gather(txn, schema, context, request).target
+                self._check_live(txn, context)
+                gathered = modify.gather(txn, schema, context, request)
+                target = gathered.target
+                changed = (change.description for change in (*gathered.changes, *gathered.secrets))
+                concerned = [one for one in changed if is_prepared(one.type)]
             planned = [preparer.plan(txn, schema, context, request, target) for preparer in self._preparers]
             for description in concerned:
                 if description.type.is_secret and not any(
@@ -165,7 +166,11 @@ class WritePipeline:
             surveys: list[Survey] = []
             if any(is_surveyed(description.type) for description in concerned):
                 surveys = surveys_of(txn, schema, context, request, write.parsed)
-        return [*(one for one in planned if one is not None), *surveys]
+            preparations = [*(one for one in planned if one is not None), *surveys]
+            if write.parsed is not None and any(one.heavy for one in preparations):
+                # Access is decided before anything costly is done. (What is light can wait for the transaction.)
+                add.find_superior(txn, schema, context, write.parsed.name)
+        return preparations
 
     def _prepared(self, write: _Write, result: tuple[Effect, ...] | BaseException) -> None:
         if isinstance(result, BaseException):

@@ -70,7 +70,8 @@ class Prepare(Protocol):
     ) -> Preparation | None:
         """Reads what is needed on a snapshot; None when the request does not concern this port.
 
-        `target` is None for an add. Access to the entry and its attributes is already granted. Raises
+        `target` is None for an add. Access to an entry that is changed is already granted; access to where one is
+        added is decided before what is planned runs, if that is heavy, else in the transaction. Raises
         DirectoryError to refuse.
         """
 
