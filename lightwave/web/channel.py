@@ -87,6 +87,7 @@ class WebChannel(http.HTTPChannel):
 
     requestFactory = IncomingRequest  # noqa: N815  Twisted's name
     transport: Any
+    _networkProducer: Any
 
     def __init__(self, service: WebService, *, tls: bool, local: bool) -> None:
         super().__init__()
@@ -103,6 +104,7 @@ class WebChannel(http.HTTPChannel):
         self._most_content = 0
         self._sent = 0
         self._served = 0
+        self._answered_in_turn = 0
         self._number = 0
         self.MAX_LENGTH = service.limits.line
         self.maxHeaders = service.limits.header_fields
@@ -201,7 +203,8 @@ class WebChannel(http.HTTPChannel):
         phase = self._phase
         if phase in (Phase.REFUSED, Phase.CLOSING):
             return
-        if phase is Phase.IDLE:
+        self._answered_in_turn = 0
+        if phase is Phase.IDLE and data:
             self._enter(Phase.HEADERS, self._limits.header_seconds)
         basic.LineReceiver.dataReceived(self, data)
         if self._phase is Phase.CONTENT:
@@ -210,6 +213,8 @@ class WebChannel(http.HTTPChannel):
             self._watch(max(0.0, allowed - elapsed))
 
     def lineReceived(self, line: bytes) -> None:  # noqa: N802  Twisted's name
+        if self._phase is Phase.IDLE:  # a pipelined request that came with the one before
+            self._enter(Phase.HEADERS, self._limits.header_seconds)
         if self._phase not in (Phase.REFUSED, Phase.CLOSING):
             if self._receivedHeaderSize + len(line) > self.totalHeadersSize:
                 self.refuse(Problem(431, "the header section is too long"))
@@ -387,7 +392,22 @@ class WebChannel(http.HTTPChannel):
             else:
                 allowed = self._limits.idle_seconds
             self._enter(Phase.IDLE, allowed)
+        self._answered_in_turn += 1
+        others_turn = self.persistent and self._answered_in_turn >= self._limits.requests_in_turn
+        if others_turn:
+            self.paused = True  # of the line receiver: what follows waits in its buffer
         super().requestDone(request)
+        if others_turn:
+            self._networkProducer.pauseProducing()
+            self._service.reactor.callLater(0, self._go_on)
+
+    def _go_on(self) -> None:
+        """Take up what was pipelined, after others had their turn."""
+        self.paused = False
+        if self._phase not in (Phase.REFUSED, Phase.CLOSING):
+            if not self._waitingForTransport:
+                self._networkProducer.resumeProducing()
+            self.dataReceived(b"")
 
     def refuse(self, problem: Problem) -> None:
         """Answer what can't be read further, then end the connection."""

@@ -32,6 +32,8 @@ class WebLimits:
     """that a client does not take what it was sent"""
     closing_seconds: float = 1.0
     """that a refused client may go on sending before the connection ends"""
+    requests_in_turn: int = 16
+    """that came together and are answered before other connections have their turn"""
     requests: int = 10_000
     """of one connection; then it is closed"""
     connections: int = 2_000

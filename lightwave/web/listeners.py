@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,7 @@ from zope.interface import implementer  # type: ignore[import-untyped]  # it has
 
 from lightwave.web.channel import WebChannel
 from lightwave.web.service import WebService
-
-BACKLOG = 256
+from lightwave.web.sockets import Sockets
 
 
 @implementer(IProtocolNegotiationFactory)
@@ -48,8 +46,6 @@ def https_factory(service: WebService, tls: object) -> Any:
     return over_tls(tls, False, WebFactory(service, tls=True))
 
 
-def listen_local(reactor: Any, service: WebService, path: Path) -> Any:
+def listen_local(sockets: Sockets, service: WebService, path: Path) -> Any:
     """Listen on a Unix socket; who may reach it is said by the data folder's permissions."""
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
-    return reactor.listenUNIX(str(path), WebFactory(service, local=True), backlog=BACKLOG, mode=0o666)
+    return sockets.listen_local(path, WebFactory(service, local=True))
