@@ -3,6 +3,10 @@
 Nothing is listed here by hand that another module implements: controls come from `request_controls`, extended
 operations and mechanisms from who serves them. It is no entry of the store; it is read with a base search of
 "".
+
+Of Active Directory's attributes those are here that are true. `supportedCapabilities` and the functional levels
+would say that this is Active Directory, `isGlobalCatalogReady` and `ldapServiceName` speak of services that are not
+here: none of them is shown.
 """
 
 from __future__ import annotations
@@ -65,6 +69,8 @@ def root_dse_values(
         "vendorVersion": [facts.version.encode()],
         "dnsHostName": [facts.host_name.encode()],
         "serverName": [facts.server_name],
+        "dsServiceName": [facts.server_name],
+        "isSynchronized": [b"TRUE"],
         "highestCommittedUSN": [str(txn.last_usn()).encode()],
         "currentTime": [time.strftime("%Y%m%d%H%M%SZ", time.gmtime(now)).encode()],
     }

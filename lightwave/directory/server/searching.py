@@ -226,7 +226,7 @@ class RunningSearches:
 
     def _finish(self, search: Search | SortedSearch, paged: bool, cookie: bytes, out: list[bytes]) -> None:
         connection = self._connection
-        if not paged and not search.damaged:  # the usual end
+        if not (paged or search.damaged or search.response_controls):  # the usual end
             connection.session.finish(search.message_id)
             out.append(encode_success(search.message_id, TAG_SEARCH_DONE))
             return
