@@ -22,6 +22,7 @@ _COMMANDS: Final = {
     "check": "check",
     "backup": "backup",
     "restore": "restore",
+    "restore-entry": "restore_entry",
     "compact": "compact",
     "index": "index",
     "explain": "explain",

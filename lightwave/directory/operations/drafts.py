@@ -49,6 +49,8 @@ class DraftEntry:
     """dynamic entries: seconds since the epoch"""
     kept: Attributes = field(default_factory=dict)
     """operational attributes that an import brings along (createTimestamp …), instead of new ones"""
+    revived: int = 0
+    """entry id of the tombstone that becomes the entry again; 0 where there is none"""
 
 
 @dataclass(slots=True)

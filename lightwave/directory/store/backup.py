@@ -12,6 +12,7 @@ may grow by what is written in that time. Space is used again afterwards.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -207,7 +208,7 @@ def verify_backup(backup: BackupFile, progress: Progress = lambda what, done, to
         counts[part.database] += len(rows)
         try:
             _check_rows(part.database, rows)
-        except (DamagedRecord, ValueError) as error:
+        except (DamagedRecord, ValueError, struct.error) as error:
             raise BackupError(f"{backup.path} holds what no store does: {error}") from None
         progress("verifying", part.offset + part.size, end)
     if not counts["meta"] or (counts["entries"], counts[REMOVALS]) != (manifest.entries, manifest.removed):
@@ -229,7 +230,9 @@ def _check_rows(database: str, rows: list[tuple[bytes, bytes]]) -> None:
     elif database == REMOVALS:
         for key, value in rows:
             _sized(key, 8)
-            _sized(value, layout.CHANGE_SIZE + 8)
+            if len(layout.removal_guid(value)) not in (0, 16):
+                raise ValueError("the row of a removal has a wrong length")
+            layout.removal_time(value)
 
 
 def _sized(data: bytes, size: int) -> bytes:

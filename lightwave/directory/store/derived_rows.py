@@ -178,7 +178,7 @@ class DerivedRows:
         record, damaged = self.record(tenant, entry_id)
         usn = layout.number(key)
         if removed and record is None:
-            due = layout.number(value[layout.CHANGE_SIZE :]) + _DAY_MS
+            due = layout.removal_time(value) + _DAY_MS
             if self.put(self.databases.expiry, layout.expiry_key(due, 0, usn), b""):
                 yield "expiry"
             if self.put(

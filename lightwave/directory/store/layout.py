@@ -19,8 +19,8 @@ from lightwave.directory.schema.normalisation import NormalisedDN, NormalisedRDN
 FORMAT = 2
 """Version of all layouts, in `meta` under b"format".
 
-1: an index's state has no version of its keys (`indexes.KEYS`).
-2: it has one.
+1: an index's state has no version of its keys (`indexes.KEYS`); the row of a removal does not name the GUID.
+2: it has one; it does.
 
 A store of an older format is opened, and its number raised at the first opening for writing; its rows are read in
 either form and get the new one when they are written next. A later format is refused.
@@ -181,6 +181,12 @@ def decode_change(value: bytes) -> tuple[int, int, bool]:
 def removal_value(tenant: int, entry_id: int, time: int, guid: bytes = b"") -> bytes:
     """A row of changes that tells of a removal; `time` in milliseconds since 1970."""
     return _REMOVAL.pack(tenant, entry_id, time) + guid
+
+
+def removal_time(value: bytes) -> int:
+    """When the entry of such a row was removed."""
+    _, _, time = _REMOVAL.unpack_from(value)
+    return int(time)
 
 
 def removal_guid(value: bytes) -> bytes:

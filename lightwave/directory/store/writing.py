@@ -299,6 +299,57 @@ class WriteTransaction(EntryTransaction):
             operational=operational,
         )
 
+    def revive_entry(
+        self, tenant: int, entry_id: int, parent: int, entry: NewEntry, change: Change, *, describe: Describe
+    ) -> None:
+        """Make a tombstone an entry below `parent` again, with these attributes and links; its GUID stays.
+
+        All of it is stamped by this change, later than the deletion, so that it holds wherever states merge. Raises
+        `EntryExists`, `NoSuchEntry`, and `StoreError` where the entry is no tombstone.
+        """
+        record = self.record(tenant, entry_id)
+        if not record.flags & TOMBSTONE:
+            raise StoreError("only a deleted entry can be revived")
+        self._strip(tenant, entry_id, record, change, describe)
+        self._delete_child(tenant, record, entry_id)
+        self._put_child(tenant, parent, entry.normalised_rdn, entry_id)
+        self._memory.displace(entry_id, leaf=True)
+        user: dict[int, bytes] = {}
+        operational: dict[int, bytes] = {}
+        stamps = self.local_stamps(tenant, entry_id)
+        stamps.revived = stamps.name = change.local
+        by_type = self.definitions().by_type
+        for description, values in entry.attributes:
+            number = self.attribute_number_for(description)
+            block = operational if description.type.is_operational else user
+            block[number] = encode_attribute(description.text.encode(), values)
+            stamps.set_attribute(number, change.local)
+            if description.type.is_link:
+                self.wait_for_names(tenant, entry_id, number, description, values)
+            elif description.type.oid in by_type:
+                indexes = by_type[description.type.oid]
+                self._indexes.insert(indexes, tenant, entry_id, description.type, values)
+        self._put_stamps(tenant, entry_id, stamps)
+        for description, target in entry.links:
+            self._links.add(tenant, entry_id, self.attribute_number_for(description), target, change.local)
+        flags = entry.flags | (HAS_LINKS if entry.links else 0) | (DYNAMIC if entry.expires else 0)
+        self._put_record(
+            tenant,
+            entry_id,
+            record,
+            change,
+            flags=flags,
+            descriptor=entry.descriptor,
+            parent=parent,
+            rdn=entry.rdn,
+            normalised_rdn=entry.normalised_rdn,
+            expires=self._expire(tenant, entry_id, record.expires, entry.expires),
+            user=user,
+            operational=operational,
+        )
+        if self.anything_waits(tenant):
+            self.resolve_waiting(tenant, entry_id, change)
+
     def remove_entry(self, tenant: int, entry_id: int, change: Change, *, describe: Describe) -> None:
         """Remove an entry without children for good; no tombstone stays (expired entries, purged tombstones).
 

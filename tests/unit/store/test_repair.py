@@ -150,17 +150,19 @@ def _in_a_process_that_is_killed(folder: Path, slices: int) -> None:
     """Repair in a process that dies, by its own hand, within or after that many slices."""
     child = os.fork()
     if not child:
-        store = Store.open(folder / "store", None, now=Clock(), map_size=1 << 30)
-        left = iter(range(slices))
+        try:
+            store = Store.open(folder / "store", None, now=Clock(), map_size=1 << 30)
+            left = iter(range(slices))
 
-        def die() -> None:
-            if next(left, None) is None:
-                with store.write() as transaction:
-                    repair_slice(transaction, lambda txn: SCHEMA.describe, most=5)
-                    os.kill(os.getpid(), signal.SIGKILL)
+            def die() -> None:
+                if next(left, None) is None:
+                    with store.write() as transaction:
+                        repair_slice(transaction, lambda txn: SCHEMA.describe, most=5)
+                        os.kill(os.getpid(), signal.SIGKILL)
 
-        repair(store, most=5, tell=die)
-        os._exit(0)
+            repair(store, most=5, tell=die)
+        finally:
+            os._exit(1)
     assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 

@@ -121,7 +121,7 @@ class Uniqueness:
         for description, values in draft.attributes.items():
             for scope in scopes.get(description.type.oid, ()):
                 if scope.tenant == draft.tenant and txn.is_below(draft.tenant, draft.parent, scope.base):
-                    check_free(txn, description.type, scope, values, 0)
+                    check_free(txn, description.type, scope, values, draft.revived)
 
     def on_modify(self, txn: WriteTransaction, context: Context, draft: DraftModify) -> None:
         """Every value that comes."""
