@@ -10,6 +10,7 @@ from rich.table import Table
 
 from lightwave.cli.options import data_option, json_option, print_json
 from lightwave.cli.progress import progress_bar
+from lightwave.directory.ldap.result import DirectoryError
 from lightwave.server.configuration import load_configuration
 from lightwave.server.indexes import IndexAdministration, IndexFacts
 from lightwave.server.node import open_store, schema_source
@@ -94,7 +95,12 @@ def add(
         if wait:
             _wait(indexes, "building", name, as_json)
         if scopes:
-            indexes.make_unique(attribute, [scope.encode() for scope in scopes])
+            try:
+                indexes.make_unique(attribute, [scope.encode() for scope in scopes])
+            except DirectoryError as error:
+                # What was indexed helps to find the values that are in the way, so it stays.
+                hint = f"{name} is indexed but not unique; `lightwave index drop {name}` takes the index back"
+                raise DirectoryError(error.code, f"{error.message} ({hint})") from error
         _tell(indexes, name, as_json)
 
 

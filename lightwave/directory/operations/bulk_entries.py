@@ -18,7 +18,7 @@ from lightwave.directory.ldap.ldif import ContentRecord
 from lightwave.directory.ldap.messages import AddRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.drafts import Attributes
-from lightwave.directory.operations.gather import ENTRY_TTL, normalised_name
+from lightwave.directory.operations.gather import ENTRY_TTL, check_options, normalised_name
 from lightwave.directory.schema.attribute import AttributeDescription
 from lightwave.directory.schema.checks import CheckedEntry, check_entry
 from lightwave.directory.schema.classset import class_set
@@ -185,8 +185,17 @@ class RecordReader:
             self._apart.add(description)
         elif description.type.no_user_modification and description.type.oid != ENTRY_TTL:
             description = None  # a server works it out for itself
+        else:
+            self._check_options(description, record)
         self._descriptions[text] = description
         return description
+
+    @staticmethod
+    def _check_options(description: AttributeDescription, record: ContentRecord) -> None:
+        try:
+            check_options(description)
+        except DirectoryError as error:
+            raise ImportRefused(record.line, record.dn, error.message) from None
 
     def _explain(self, error: DirectoryError, record: ContentRecord) -> str:
         """The schema's refusal, with what it names by number spelt out."""

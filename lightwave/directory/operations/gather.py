@@ -151,8 +151,12 @@ def check_user_modification(description: AttributeDescription) -> None:
         raise DirectoryError(
             ResultCode.CONSTRAINT_VIOLATION, f"{description.text}: no user modification allowed"
         )
+    check_options(description)
+
+
+def check_options(description: AttributeDescription) -> None:
+    """Refuses a language range: it stands for stored options and is none itself (RFC 3866 §3)."""
     if any(option.endswith("-") for option in description.options):
-        # RFC 3866 §3: a language range stands for stored options and is none itself.
         raise DirectoryError(
             ResultCode.UNDEFINED_ATTRIBUTE_TYPE, f"{description.text}: a range is not stored"
         )

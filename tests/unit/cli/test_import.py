@@ -94,6 +94,7 @@ def test_errors_name_file_line_and_entry(data: Path, tmp_path: Path) -> None:
             f"its parent 'cn=Nobody,{BASE}' does not exist; put it before",
         ),
         (ALICE.replace("inetOrgPerson", "wizard"), "object class 'wizard' is not in the schema; add its"),
+        (ALICE + "description;lang-en-: one\n", "description;lang-en-: a range is not stored"),
         (ALICE.replace("sn: Liddell\n", ""), "inetOrgPerson needs the attribute sn"),
         (ALICE + "uidNumber: 7\n", "uidNumber is not allowed in inetOrgPerson"),
         (ALICE + "preferredLanguage: en\npreferredLanguage: de\n", "preferredLanguage takes a single value"),

@@ -138,6 +138,7 @@ def test_uniqueness_is_for_what_exists_too(people: Path) -> None:
     refused = invoke("index", "add", "sn", "--unique", BASE, "--data", people)
     assert isinstance(refused.exception, DirectoryError)
     assert "sn must be unique" in refused.exception.message
+    assert "sn is indexed but not unique; `lightwave index drop sn`" in refused.exception.message
 
 
 @pytest.mark.parametrize(
