@@ -94,9 +94,10 @@ class Client:
 
     def __init__(self, memory: Memory, *, tls: bool) -> None:
         self.memory = memory
-        made: Any = MemoryTransport
-        self.transport = made()
-        self.channel: Any = WebChannel(memory.service, tls=tls, local=False)
+        transport: Any = MemoryTransport
+        channel: Any = WebChannel
+        self.transport = transport()
+        self.channel = channel(memory.service, tls=tls, local=False)
         self.channel.factory = WebFactory(memory.service)
         self.channel.makeConnection(self.transport)
 

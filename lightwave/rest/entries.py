@@ -46,7 +46,7 @@ def _values(attribute: models.Attribute) -> tuple[bytes, ...]:
     try:
         return tuple(base64.b64decode(value.encode("ascii"), validate=True) for value in attribute.value)
     except (binascii.Error, UnicodeEncodeError):
-        raise Problem(400, "a value is not base64, though its attribute says so") from None
+        raise Problem(422, "a value is not base64, though its attribute says so") from None
 
 
 def decoded(message: bytes) -> dict[str, Any] | list[str]:

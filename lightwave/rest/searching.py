@@ -114,7 +114,7 @@ class SearchFace:
         try:
             parsed = parse_filter(query.filter)
         except FilterSyntaxError as error:
-            raise Problem(400, f"the filter: {error}") from None
+            raise Problem(422, f"the filter: {error}") from None
         attributes = tuple(one for one in (part.strip() for part in query.attrs.split(",")) if one)
         request = SearchRequest(
             query.dn.encode(), _SCOPES[query.scope], 0, 0, 0, False, parsed, attributes or ("1.1",)
