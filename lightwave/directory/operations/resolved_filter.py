@@ -385,6 +385,16 @@ class NameMatch:
         return False
 
 
+def plain_equality(table: AttributeTable, parsed: filters.Equality) -> EqualityMatch | None:
+    """An equality of a kind that was resolved before, None for any other; raises InvalidValue."""
+    plain = table.plain_equalities.get(parsed.attribute)
+    if plain is None:
+        return None
+    value = parsed.value
+    plain.check(value)
+    return EqualityMatch(plain.description, plain.numbers, value, plain.normalise(value))
+
+
 class Resolver:
     """Resolves filters for one search: one schema, one table of numbers, one transaction for names in
     assertions.
@@ -420,16 +430,10 @@ class Resolver:
         return None if description is None or description.type.is_secret else description
 
     def _equality(self, parsed: filters.Equality) -> Resolved:
-        plain = self._table.plain_equalities.get(parsed.attribute)
-        if plain is None:
-            return self._any_equality(parsed)
-        value = parsed.value
         try:
-            plain.check(value)
-            key = plain.normalise(value)
+            return plain_equality(self._table, parsed) or self._any_equality(parsed)
         except InvalidValue:
             return UNDEFINED
-        return EqualityMatch(plain.description, plain.numbers, value, key)
 
     def _any_equality(self, parsed: filters.Equality) -> Resolved:
         description = self._describe(parsed.attribute)

@@ -16,6 +16,7 @@ from lightwave.directory.access.attribute_set import ALL, AttributeSet
 from lightwave.directory.access.decision import STRANGER, decide, relation_of
 from lightwave.directory.access.descriptor import EffectiveDescriptor, effective_descriptor
 from lightwave.directory.access.rights import Right
+from lightwave.directory.access.token import Token
 from lightwave.directory.ldap.controls import Control
 from lightwave.directory.ldap.filters import And, Filter, Not, Or, Substrings
 from lightwave.directory.ldap.requests import SearchRequest
@@ -122,6 +123,21 @@ class Searches:
             if record.parent:  # below the virtual root each context has its own
                 txn.cache(self._descriptors_below, tenant, key, found)
         return cast(EffectiveDescriptor, found)
+
+    def readable(self, txn: ReadTransaction, token: Token, tenant: int, entry_id: int) -> AttributeSet | None:
+        """Which attributes of an entry the requester may read; None when he may not see the entry at all."""
+        descriptor = self.descriptor(txn, tenant, entry_id)
+        decision = decide(token, descriptor, relation_of(token, tenant, entry_id))
+        return decision.readable if decision.allows(Right.READ_PROPERTY) else None
+
+    def readable_below(
+        self, txn: ReadTransaction, token: Token, tenant: int, entry_id: int, record: Record
+    ) -> AttributeSet | None:
+        """The same for a candidate, whose record is at hand."""
+        if entry_id == token.entry_id:
+            return self.readable(txn, token, tenant, entry_id)
+        decision = decide(token, self.descriptor_below(txn, tenant, entry_id, record), STRANGER)
+        return decision.readable if decision.allows(Right.READ_PROPERTY) else None
 
 
 _OF_PARTS = frozenset({And, Or, Not, Substrings})
@@ -395,10 +411,7 @@ class Search:
 
     def _readable(self, txn: ReadTransaction, tenant: int, entry_id: int) -> AttributeSet | None:
         """Which attributes of an entry the requester may read; None when he may not see the entry at all."""
-        token = self._context.token
-        descriptor = self._searches.descriptor(txn, tenant, entry_id)
-        decision = decide(token, descriptor, relation_of(token, tenant, entry_id))
-        return decision.readable if decision.allows(Right.READ_PROPERTY) else None
+        return self._searches.readable(txn, self._context.token, tenant, entry_id)
 
     def _in_scope(self, txn: ReadTransaction, entry_id: int, parent: int, record: Record) -> bool:
         """Whether a candidate is in the scope of the search, or of a base that an alias led to."""
@@ -510,9 +523,7 @@ class Search:
         allowed = self._allowed
         if key in allowed:
             return allowed[key]
-        descriptor = self._searches.descriptor_below(txn, self._tenant, entry_id, record)
-        decision = decide(token, descriptor, STRANGER)
-        readable = decision.readable if decision.allows(Right.READ_PROPERTY) else None
+        readable = self._searches.readable_below(txn, token, self._tenant, entry_id, record)
         if record.parent:
             if len(allowed) > 10_000:
                 allowed.clear()
