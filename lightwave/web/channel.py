@@ -87,7 +87,7 @@ class WebChannel(http.HTTPChannel):
 
     requestFactory = IncomingRequest  # noqa: N815  Twisted's name
     transport: Any
-    _networkProducer: Any
+    _networkProducer: Any  # noqa: N815  Twisted's name
 
     def __init__(self, service: WebService, *, tls: bool, local: bool) -> None:
         super().__init__()

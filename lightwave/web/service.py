@@ -7,7 +7,6 @@ One exit for everything that goes wrong: `_refused` makes a problem of it. Nothi
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -158,22 +157,18 @@ def _arguments(request: Request, model: type[BaseModel] | None) -> BaseModel | N
         if given:
             raise Problem(400, "this takes no query parameters")
         return None
-    return _validated(model, given, "query")
+    return _validated(lambda: model.model_validate(given), "query")
 
 
 def _content(request: Request, model: type[BaseModel]) -> BaseModel:
     if media_type(request.headers.get("content-type")) != JSON:
         raise Problem(415, f"send {JSON}")
-    try:
-        value = json.loads(request.body.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise Problem(400, "the content is not JSON in UTF-8") from None
-    return _validated(model, value, "content")
+    return _validated(lambda: model.model_validate_json(request.body), "content")
 
 
-def _validated(model: type[BaseModel], value: Any, where: str) -> BaseModel:
+def _validated(validate: Callable[[], BaseModel], where: str) -> BaseModel:
     try:
-        return model.model_validate(value)
+        return validate()
     except ValidationError as error:
         found = [
             {"in": where, "at": ".".join(map(str, one["loc"])), "is": one["msg"]}
