@@ -30,7 +30,7 @@ from lightwave.identity.administrator import is_administrator
 from lightwave.identity.credentials import Credentials, credential_version, read_credentials, scram_keys
 from lightwave.identity.hashing import SALT_SIZE, SCHEME, HashingCost, hash_password
 from lightwave.identity.liveness import check_record
-from lightwave.identity.names import find_by_dn, find_identity
+from lightwave.identity.names import find_account, find_by_dn, find_identity
 from lightwave.identity.refusals import AuthenticationFailed, NotLive, Refusal
 from lightwave.identity.scram import keys_of_nobody
 from lightwave.identity.trust import ClientTrust, identify_certificate, identify_local_user
@@ -134,11 +134,18 @@ class Authenticator:
     # --- passwords, in phases
 
     def lookup(self, txn: ReadTransaction, name: bytes) -> BindCandidate:
-        """The candidate of a simple bind; raises AuthenticationFailed (INVALID_NAME) when it is no DN."""
+        """The candidate of a simple bind, by DN or by the name of an account with its domain.
+
+        Raises AuthenticationFailed (INVALID_NAME) when it is neither.
+        """
+        schema = self._schema_of(txn)
         try:
-            found = find_by_dn(txn, self._schema_of(txn), name)
+            found = find_by_dn(txn, schema, name)
         except InvalidValue:
-            raise AuthenticationFailed(Refusal.INVALID_NAME) from None
+            try:
+                found = find_account(txn, schema, name)
+            except InvalidValue:
+                raise AuthenticationFailed(Refusal.INVALID_NAME) from None
         return self._candidate(txn, found)
 
     def lookup_identity(self, txn: ReadTransaction, claim: PasswordClaim) -> BindCandidate:

@@ -1,8 +1,9 @@
 """The names by which clients call identities: distinguished names, and users' names with a domain or without.
 
 RFC 4513 §5.2.1.8: `dn:` and `u:` mark which of both it is; without a mark, what parses as a distinguished
-name is one. A user's name is looked for in `userPrincipalName` (whole), `uid` and `sAMAccountName`,
-through their equality indexes; it names somebody only when exactly one entry has it.
+name is one. A simple bind takes DNs and what `find_account` says. A user's name is looked for in
+`userPrincipalName` (whole), `uid` and `sAMAccountName`, through their equality indexes; it names somebody
+only when exactly one entry has it.
 """
 
 from __future__ import annotations
@@ -43,6 +44,29 @@ def find_identity(txn: ReadTransaction, schema: Schema, name: str) -> tuple[int,
         if found is not None:
             return found
     return _find_user(txn, schema, name)
+
+
+def find_account(txn: ReadTransaction, schema: Schema, name: bytes) -> tuple[int, int] | None:
+    """Whom a simple bind means by a name that is no DN, as Active Directory takes them ([MS-ADTS] 5.1.1.1.1):
+    `user@domain`, or `DOMAIN\\user` with the domain's first label or its whole name. Raises InvalidValue for others.
+    """
+    if len(name) > MAX_NAME:
+        raise InvalidValue("too long for the name of an account")
+    try:
+        text = name.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidValue("not UTF-8") from None
+    if "@" in text:
+        return _find_user(txn, schema, text)
+    domain, slash, account = text.partition("\\")
+    if not slash:
+        raise InvalidValue("no name of an account")
+    for context in txn.naming_contexts():
+        labels = [rdn.partition(b"=")[2].decode("utf-8", "replace") for rdn in context]
+        whole = ".".join(labels)
+        if domain.casefold() in (labels[0].casefold(), whole.casefold()):
+            return _find_user(txn, schema, f"{account}@{whole}")
+    return None
 
 
 def _maybe_dn(txn: ReadTransaction, schema: Schema, name: str) -> tuple[int, int] | None:

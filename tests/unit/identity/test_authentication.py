@@ -104,6 +104,24 @@ def test_a_wrong_password_is_one_refusal(accounts: Accounts, name: bytes) -> Non
 def test_what_is_no_name(accounts: Accounts) -> None:
     assert refusal(accounts, SimpleClaim(b"not a name", SECRET)) is Refusal.INVALID_NAME
     assert refusal(accounts, SimpleClaim(b"nonsense=1," + BASE, SECRET)) is Refusal.INVALID_NAME
+    assert refusal(accounts, SimpleClaim(b"\xff@" + b"x" * 2_000, SECRET)) is Refusal.INVALID_NAME
+    assert refusal(accounts, SimpleClaim(b"\xff@x", SECRET)) is Refusal.INVALID_NAME
+
+
+@pytest.mark.parametrize("name", [b"ann@%s", b"ANN@%s", b"%s\\ann", b"%s\\ANN"])
+def test_names_of_accounts(accounts: Accounts, name: bytes) -> None:
+    """As Active Directory takes them in a simple bind; the domain by its whole name or its first label."""
+    labels = [rdn.partition(b"=")[2] for rdn in BASE.split(b",")]
+    domains = [b".".join(labels)] + ([] if b"@" in name else [labels[0], labels[0].upper()])
+    for domain in domains:
+        assert sign_in(accounts, SimpleClaim(name % domain, SECRET)).dn == ANN
+        assert refusal(accounts, SimpleClaim(name % domain, b"wrong")) is Refusal.INVALID_CREDENTIALS
+    assert refusal(accounts, SimpleClaim(name % b"elsewhere", SECRET)) is Refusal.INVALID_CREDENTIALS
+
+
+@pytest.mark.parametrize("name", [b"@", b"\\", b"\\ann", b"a\\", b"nobody@", b"config\\ann"])
+def test_names_of_no_account(accounts: Accounts, name: bytes) -> None:
+    assert refusal(accounts, SimpleClaim(name, SECRET)) is Refusal.INVALID_CREDENTIALS
 
 
 def test_the_password_is_prepared_on_both_sides(accounts: Accounts) -> None:
