@@ -38,6 +38,18 @@ GOOD_CONTROL_VALUES |= {
         wire.integer(0), wire.integer(9), wire.sequence(wire.integer(1), wire.integer(0), tag=0xA0)
     ),
 }
+GOOD_CONTROL_VALUES |= {
+    "1.3.6.1.4.1.4203.1.9.1.1": wire.sequence(wire.integer(1, 0x0A)),  # content synchronisation (RFC 4533)
+    "1.2.840.113556.1.4.841": wire.sequence(  # DirSync (MS-ADTS 3.1.1.3.4.1.3)
+        wire.integer(0), wire.integer(0), wire.text(b"")
+    ),
+    "2.16.840.1.113730.3.4.3": wire.sequence(  # persistent search (draft-ietf-ldapext-psearch-03)
+        wire.integer(15), b"\x01\x01\xff", b"\x01\x01\xff"
+    ),
+}
+# Controls that make a search go on until it is abandoned, and those that take whole subtrees only.
+ENDLESS = {"2.16.840.1.113730.3.4.3"}
+WHOLE = {"1.2.840.113556.1.4.841"}
 # Controls that go with another, and those whose value may be left out.
 COMPANION_CONTROLS = {
     "2.16.840.1.113730.3.4.9": [wire.control("1.2.840.113556.1.4.473", False, SORT_BY_CN)],
@@ -75,9 +87,14 @@ def test_each_listed_control(shared_node: Node) -> None:
         for oid in oids:
             assert oid in GOOD_CONTROL_VALUES, f"{oid} is listed: add a value that is good for it"
             good = GOOD_CONTROL_VALUES[oid]
-            request = wire.search(shared_node.suffix, wire.BASE)
+            request = wire.search(shared_node.suffix, wire.SUBTREE if oid in WHOLE else wire.BASE)
             others = COMPANION_CONTROLS.get(oid, [])
-            assert connection.ask(request, [wire.control(oid, True, good), *others]).code == 0, oid
+            if oid in ENDLESS:
+                number = connection.send(request, [wire.control(oid, True, good), *others])
+                cancelled = connection.ask(wire.extended("1.3.6.1.1.8", wire.sequence(wire.integer(number))))
+                assert cancelled.code == 0, oid
+            else:
+                assert connection.ask(request, [wire.control(oid, True, good), *others]).code == 0, oid
             for value in (*MALFORMED, b"", None):
                 if value == good or (value is None and oid in VALUE_IS_OPTIONAL):
                     continue

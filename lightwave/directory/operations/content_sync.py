@@ -219,18 +219,18 @@ class ContentSync(Follower):
         """One batch of changes, and where the client is after it."""
         self._check_base()
         batch: dict[int, PendingChange] = {}
-        last, latest = self._here.usn, self._here.time
+        last, latest = self._here.usn, max(self._here.clock, self._here.time << 16)
         while True:
             rows = self._feed.rows(self._txn, self.tenant, last)
             for row in rows:
                 batch[row.entry_id] = row
-                latest = max(latest, row.latest_clock >> 16)
+                latest = max(latest, row.latest_clock)
             last = rows[-1].usn if rows else last
             if len(rows) < ROWS:
                 end = current_position(self._txn)
                 break
             if len(batch) >= MOST_BATCH:
-                end = Position(last, latest)
+                end = Position(last, latest >> 16, clock=latest)
                 break
             yield b""
         self._look_through(len(batch))
@@ -278,11 +278,11 @@ class ContentSync(Follower):
             return  # the same
         yield from self._send_superiors(record.parent)
         in_scope = self._is_in_scope(entry_id, record)
-        renamed = row.created_usn <= self._here.usn and row.name_clock >= self._here.clock
+        renamed = row.created_usn <= self._here.usn and self._here.may_be_before(row.name_clock)
         if self._gone:  # its name may be free only now
             yield self._deletions()
         state = SyncState.ADD if self._refreshing or row.created_usn > self._here.usn else SyncState.MODIFY
-        encoded = self._entry(entry_id, state, stale=row.latest_clock < self._here.clock + (1 << 16))
+        encoded = self._entry(entry_id, state, stale=not self._here.is_before(row.latest_clock))
         if encoded:
             self._taken.add(entry_id)
             yield encoded
@@ -339,7 +339,7 @@ class ContentSync(Follower):
         told = self._told.after(1)
         self._mark(state, self._cookie_at(told))
         self._number = self._number_now() if stale else b""
-        encoded = self._search.encode(self._txn, entry_id)
+        encoded = self._encode(entry_id)
         if not encoded:
             return b""
         self._told = told

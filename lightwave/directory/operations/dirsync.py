@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lightwave.directory.ldap.requests import SCOPE_SUBTREE, SearchRequest
 from lightwave.directory.ldap.responses import encode_entry
@@ -33,9 +33,9 @@ from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.following import ChangeFeed, Follower
 from lightwave.directory.operations.plugins.tombstones import LIFETIME
 from lightwave.directory.operations.search import Search, Searches
-from lightwave.directory.operations.sync_cookie import Position, current_position
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.change_rows import PendingChange, latest_clock
+from lightwave.directory.store.clock import clock_seconds
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import TOMBSTONE, encode_attribute
@@ -52,32 +52,33 @@ _NAME_ONLY = "1.1"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a client is: the position that it compares with, and the USN that it goes on from."""
+    """Where a client is: the USN and the hybrid clock that it compares with, and the USN that it goes on from."""
 
-    base: Position
+    base_usn: int
+    clock: int
     next_usn: int
 
     def encode(self, server: bytes) -> bytes:
         """The cookie."""
-        return _COOKIE.pack(_MAGIC, _VERSION, server, self.base.usn, self.base.time, self.next_usn)
+        return _COOKIE.pack(_MAGIC, _VERSION, server, self.base_usn, self.clock, self.next_usn)
 
 
 def decode_place(txn: ReadTransaction, cookie: bytes) -> Place:
     """Where a cookie goes on: at the beginning where it is empty, or not of this store. Raises DirectoryError."""
-    beginning = Place(Position(0, 0), 0)
+    beginning = Place(0, 0, 0)
     if not cookie:
         return beginning
     if len(cookie) != _COOKIE.size:
         raise DirectoryError(ResultCode.PROTOCOL_ERROR, "the cookie is not one of DirSync")
-    magic, version, server, usn, time, next_usn = _COOKIE.unpack(cookie)
+    magic, version, server, base_usn, clock, next_usn = _COOKIE.unpack(cookie)
     if magic != _MAGIC or version != _VERSION:
         raise DirectoryError(ResultCode.PROTOCOL_ERROR, "the cookie is not one of DirSync")
     counters = txn.counters()
-    if server != txn.store.server_guid or not usn <= next_usn <= counters.usn or time > counters.clock >> 16:
+    if server != txn.store.server_guid or not base_usn <= next_usn <= counters.usn or clock > counters.clock:
         return beginning
-    if usn and time < (counters.clock >> 16) - LIFETIME * 1000:
+    if base_usn and clock_seconds(clock) < clock_seconds(counters.clock) - LIFETIME:
         return beginning
-    return Place(Position(usn, time), next_usn)
+    return Place(base_usn, clock, next_usn)
 
 
 class DirSync(Follower):
@@ -107,6 +108,9 @@ class DirSync(Follower):
         self._most_octets = min(asked.max_bytes or MOST_OCTETS, MOST_OCTETS)
         self._sent: set[int] = set()
         self._octets = 0
+        described = schema.describe("isDeleted")
+        assert described is not None  # it comes with the server
+        self._is_deleted = described
         super().__init__(searches, feed, txn, schema, context, message_id, request)
         if all(one.entry_id != self._base for one in txn.naming_contexts().values()):
             raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "DirSync begins at a naming context")
@@ -125,8 +129,8 @@ class DirSync(Follower):
         while True:
             rows = self._feed.rows(self._txn, self.tenant, self._usn)
             if not rows:
-                end = current_position(self._txn)
-                cookie = Place(end, end.usn).encode(self._server)
+                counters = self._txn.counters()
+                cookie = Place(counters.usn, counters.clock, counters.usn).encode(self._server)
                 self.controls = (dirsync_answer(False, cookie),)
                 return
             for row in rows:
@@ -135,13 +139,13 @@ class DirSync(Follower):
                     yield encoded
                 self._usn = row.usn
                 if len(self._sent) >= MOST_ENTRIES or self._octets >= self._most_octets:
-                    cookie = Place(self._place.base, self._usn).encode(self._server)
+                    cookie = replace(self._place, next_usn=self._usn).encode(self._server)
                     self.controls = (dirsync_answer(True, cookie),)
                     return
 
     def _send(self, row: PendingChange) -> Iterator[bytes]:
         """The entry, and with ancestors first what is above it and comes later."""
-        if row.entry_id in self._sent or not (row.is_live or self._place.base.usn):
+        if row.entry_id in self._sent or not (row.is_live or self._place.base_usn):
             return  # whoever has nothing yet has nothing to delete
         if self._asked.flags & ANCESTORS_FIRST and row.is_live:
             for above in self._superiors(row.entry_id):
@@ -163,7 +167,7 @@ class DirSync(Follower):
         return found[::-1]
 
     def _entry(self, entry_id: int) -> bytes:
-        encoded = self._search.encode(self._txn, entry_id) or b""
+        encoded = self._encode(entry_id)
         if encoded:
             self._sent.add(entry_id)
         return encoded
@@ -174,36 +178,35 @@ class DirSync(Follower):
         """The entry with what changed of it, empty where nothing that was asked for did."""
         txn, tenant, record = candidate.txn, candidate.tenant, candidate.record
         stamps = txn.local_stamps(tenant, candidate.entry_id)
-        base = self._place.base
-        is_new = record.usn_created > base.usn
-        renamed = (stamps.name or stamps.created).clock >= base.clock
+        is_new = record.usn_created > self._place.base_usn or bool(record.flags & TOMBSTONE)
+        renamed = (stamps.name or stamps.created).clock > self._place.clock
         parts = self._changed(candidate, stamps, is_new)
-        if not parts and not is_new and not renamed and not record.flags & TOMBSTONE:
+        if not parts and not is_new and not renamed:
             return b""
         parts.append(encode_attribute(b"objectGUID", (record.guid,)))
         dn = txn.dn(tenant, candidate.entry_id, record)
         return encode_entry(self.message_id, dn, b"".join(parts))
 
     def _changed(self, candidate: Candidate, stamps: LocalStamps, is_new: bool) -> list[bytes]:
-        clock = self._place.base.clock
+        clock = self._place.clock
         record, table = candidate.record, self._search.table
         wanted = self._wanted()
         parts: list[bytes] = []
         for number, encoded in record.attributes():
             if number in table.links or (wanted is not None and number not in wanted):
                 continue
-            if is_new or _changed_at(stamps, number) >= clock:
+            if is_new or _changed_at(stamps, number) > clock:
                 parts.append(encoded)
         if not is_new:
             held = record.numbers()
             for number, stamp in stamps.attributes.items():
                 gone = number not in held and number not in table.links
-                if gone and stamp.clock >= clock and (wanted is None or number in wanted):
+                if gone and stamp.clock > clock and (wanted is None or number in wanted):
                     description = table.description(number)
                     if description is not None:
                         parts.append(encode_attribute(description.text.encode(), ()))
         # A link that went because its target was deleted left no stamp: what own stamps don't explain is a link.
-        touched = latest_clock(stamps) < clock
+        touched = latest_clock(stamps) <= clock
         for number in sorted(table.links if wanted is None else table.links & wanted):
             parts += self._links(candidate, number, is_new, touched)
         return parts
@@ -214,13 +217,13 @@ class DirSync(Follower):
         description = self._search.table.description(number)
         if description is None:
             return []
-        clock, name = self._place.base.clock, description.text.encode()
+        clock, name = self._place.clock, description.text.encode()
         present: list[int] = []
         changed: dict[bool, list[int]] = {True: [], False: []}
         for target, stamp, is_present in txn.link_stamps(tenant, entry_id, number):
             if is_present:
                 present.append(target)
-            if stamp.clock >= clock:
+            if stamp.clock > clock:
                 changed[is_present].append(target)
         came, went = changed[True], changed[False]
         if not (is_new or came or went or touched):
@@ -240,7 +243,7 @@ class DirSync(Follower):
         requested = self._request.attributes
         if not requested or "*" in requested:
             return None
-        numbers: set[int] = set()
+        numbers = set(self._search.table.covered(self._is_deleted))
         for text in requested:
             description = None if text in ("+", _NAME_ONLY) else self._schema.describe(text)
             if description is not None:

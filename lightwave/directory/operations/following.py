@@ -168,6 +168,12 @@ class Follower(ABC):
             search.advance(self._txn, out, entries=1 << 60, octets=1 << 16, until=self._until)
             yield b"".join(out)
 
+    def _encode(self, entry_id: int) -> bytes:
+        """The entry as it is sent now; empty where it is not in the content."""
+        if self._request.scope == BASE and entry_id != self._base:
+            return b""
+        return self._search.encode(self._txn, entry_id) or b""
+
     def _is_in_scope(self, entry_id: int, record: Record) -> bool:
         scope, base = self._request.scope, self._base
         if scope == BASE or entry_id == base:

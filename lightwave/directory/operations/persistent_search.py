@@ -74,8 +74,8 @@ class PersistentSearch(Follower):
             before = self._here
             for row in rows:
                 yield self._tell(row, before)
-            latest = max(row.latest_clock >> 16 for row in rows)
-            self._here = Position(rows[-1].usn, max(before.time, latest))
+            latest = max(before.clock, *(row.latest_clock for row in rows))
+            self._here = Position(rows[-1].usn, latest >> 16, clock=latest)
 
     def _tell(self, row: PendingChange, before: Position) -> bytes:
         """The notification of one change; empty where there is none for this client."""
@@ -84,11 +84,11 @@ class PersistentSearch(Follower):
         if row.created_usn > before.usn:
             kind = ChangeType.ADD
         else:
-            kind = ChangeType.MODIFY_DN if row.name_clock >= before.clock else ChangeType.MODIFY
+            kind = ChangeType.MODIFY_DN if before.may_be_before(row.name_clock) else ChangeType.MODIFY
         if not kind & self._asked.change_types:
             return b""
         self._notice = self._control(kind, row)
-        return self._search.encode(self._txn, row.entry_id) or b""
+        return self._encode(row.entry_id)
 
     def _control(self, kind: ChangeType, row: PendingChange) -> tuple[Control, ...]:
         return (entry_change(kind, row.usn),) if self._asked.return_controls else ()

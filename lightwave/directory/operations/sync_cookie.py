@@ -42,20 +42,28 @@ class InvalidCookie(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in `changes`. time: milliseconds since 1970, that of the latest change up to `usn`."""
+    """A place in `changes`.
+
+    time: milliseconds since 1970, that of the latest change up to `usn`. clock: that change's hybrid clock, 0 in a
+    position that came in a cookie, which holds no more than the time.
+    """
 
     usn: int
     time: int
     sent: int = 0
+    clock: int = 0
 
     def after(self, messages: int) -> Position:
         """The same place with so many more messages sent of what is behind it."""
         return replace(self, sent=min(self.sent + messages, MOST_SENT))
 
-    @property
-    def clock(self) -> int:
-        """The least hybrid clock value that a change behind the position may have."""
-        return self.time << 16
+    def may_be_before(self, clock: int) -> bool:
+        """Whether a change of that hybrid clock may be behind this place."""
+        return clock > self.clock if self.clock else clock >> 16 >= self.time
+
+    def is_before(self, clock: int) -> bool:
+        """Whether a change of that hybrid clock is certainly behind this place."""
+        return clock > self.clock if self.clock else clock >> 16 > self.time
 
 
 class Cookie(NamedTuple):
@@ -135,7 +143,7 @@ def parse_number(text: bytes) -> ChangeNumber:
 def current_position(txn: ReadTransaction) -> Position:
     """Where a client is that has all content of this snapshot."""
     counters = txn.counters()
-    return Position(counters.usn, counters.clock >> 16)
+    return Position(counters.usn, counters.clock >> 16, clock=counters.clock)
 
 
 def context_csn(txn: ReadTransaction) -> bytes:

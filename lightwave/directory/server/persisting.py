@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from lightwave.directory.ldap.controls import MANAGE_DSA_IT, Control
+from lightwave.directory.ldap.controls import MANAGE_DSA_IT, SHOW_DELETED, Control
 from lightwave.directory.ldap.messages import LDAPMessage
 from lightwave.directory.ldap.requests import SearchRequest
 from lightwave.directory.ldap.responses import TAG_SEARCH_DONE, encode_result
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.ldap.search_controls import DOMAIN_SCOPE, DONT_USE_COPY, SUBENTRIES
 from lightwave.directory.ldap.sync_controls import (
     DIRSYNC,
     PERSISTENT_SEARCH,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 FOLLOWING = frozenset((SYNC_REQUEST, DIRSYNC, PERSISTENT_SEARCH))
 """controls that make a search follow changes"""
+_WITH_FOLLOWING = FOLLOWING | {MANAGE_DSA_IT, SHOW_DELETED, SUBENTRIES, DONT_USE_COPY, DOMAIN_SCOPE}
 MOST_OF_CONNECTION = 16
 MOST_OF_SERVER = 2_000
 MOST_BEHIND = 200_000
@@ -128,6 +130,12 @@ class ConnectionFollowers:
             raise DirectoryError(
                 ResultCode.UNWILLING_TO_PERFORM, "a search follows changes in one way, and not in pages"
             )
+        for one in message.controls:
+            if one.critical and one.oid not in _WITH_FOLLOWING:
+                raise DirectoryError(
+                    ResultCode.UNAVAILABLE_CRITICAL_EXTENSION,
+                    f"the control {one.oid} does not go with a search that follows changes",
+                )
         searches, feed, number = self.service.searches, self.service.followers.feed, message.message_id
         # Referral objects are followed like other entries.
         context = self._connection.context((*message.controls, Control(MANAGE_DSA_IT)))
