@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -25,18 +25,21 @@ LEVELS = ("debug", "info", "warning", "error")
 @click.option(
     "--log-level", type=click.Choice(LEVELS), default="info", show_default=True, help="What is logged."
 )
-def command(data: Path, log_format: str, log_level: str) -> None:
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    help="Processes that share the ports, one for each core to be used; `workers` in lightwave.toml by default.",
+)
+def command(data: Path, log_format: str, log_level: str, workers: int | None) -> None:
     """Serve the node in DATA, logging to standard error.
 
-    LDAP, LDAPS and the local socket (LDAPI) are opened; a line that ends in "ready" says when.
+    LDAP, LDAPS, HTTP, HTTPS and the local sockets are opened; a line that ends in "ready" says when. systemd is
+    told too (Type=notify, WatchdogSec).
     """
     from lightwave.server.configuration import load_configuration
-    from lightwave.server.logs import start_logging
-    from lightwave.server.node import serve
+    from lightwave.server.serving import serve_node
 
     configuration = load_configuration(data.absolute())
-    handler = start_logging(log_level, log_format)
-    try:
-        serve(configuration, lambda: logging.getLogger("lightwave.server").info("ready"))
-    finally:
-        handler.close()
+    if workers is not None:
+        configuration = replace(configuration, workers=workers)
+    serve_node(configuration, log_level, log_format)

@@ -98,6 +98,13 @@ def _of_store(configuration: NodeConfiguration) -> dict[str, Any]:
     return shown
 
 
+def _process(facts: dict[str, Any]) -> str:
+    """One of several serving processes, in a line."""
+    counts = f"{facts['ldapConnections']} LDAP, {facts['httpConnections']} HTTP"
+    restarts = f", started again {facts['restarts']} times" if facts["restarts"] else ""
+    return f"{facts['number']}: {facts['state']}, pid {facts['pid']}, {counts}{restarts}"
+
+
 def _print(facts: dict[str, Any]) -> None:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for name, value in facts.items():
@@ -107,6 +114,10 @@ def _print(facts: dict[str, Any]) -> None:
             if value or not facts["serving"]:
                 continue
             shown = "[red]no[/] (it is shutting down)"
+        elif name == "processes":
+            if not value:
+                continue
+            shown = "\n".join(map(_process, value))
         elif isinstance(value, list):
             shown = "\n".join(map(str, value))
         elif isinstance(value, dict):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from lightwave.directory.store.compacting import compact_file
 from lightwave.directory.store.files import unused
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration
-from lightwave.server.node import ServingLock
+from lightwave.server.locks import ServingLock
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 FILE_NAME = "lightwave.toml"
 FORMAT = 1
+MOST_WORKERS = 64
 LONGEST_SOCKET_PATH = 107
 """bytes: unix(7) has 108 with the terminating zero"""
 
@@ -29,6 +30,7 @@ class NodeConfiguration:
     data: the data folder. keyring: the folder of the master key, beside and never in the data folder.
     domain: the DNS domain that the first naming context is made of. hostname: this node's name.
     bind: addresses to listen on, IPv4 or IPv6. port_offset: added to each standard port.
+    workers: processes that serve together.
     """
 
     data: Path
@@ -37,6 +39,7 @@ class NodeConfiguration:
     hostname: str
     bind: tuple[str, ...]
     port_offset: int
+    workers: int = 1
 
     @property
     def store_path(self) -> Path:
@@ -85,6 +88,12 @@ def check_port_offset(offset: int) -> None:
         raise ConfigurationError(f"--port-offset {offset} is out of range: use 0 to {65535 - 636}")
 
 
+def check_workers(count: int) -> None:
+    """Raise ConfigurationError for a number of processes that makes no sense."""
+    if not 1 <= count <= MOST_WORKERS:
+        raise ConfigurationError(f"workers = {count} is out of range: use 1 to {MOST_WORKERS}")
+
+
 def check_local_path(configuration: NodeConfiguration) -> None:
     """Raise ConfigurationError when the local socket's path is longer than a socket's address takes."""
     if len(os.fsencode(configuration.ldapi_path)) > LONGEST_SOCKET_PATH:
@@ -118,7 +127,7 @@ def _checked(path: Path, data: Path, raw: dict[str, Any]) -> NodeConfiguration:
         raise ConfigurationError(
             f"{path}: format {raw.get('format')!r} is not one that this version reads ({FORMAT})"
         )
-    known = {"format", "domain", "hostname", "bind", "port_offset", "keyring"}
+    known = {"format", "domain", "hostname", "bind", "port_offset", "keyring", "workers"}
     unknown = sorted(set(raw) - known)
     if unknown:
         raise ConfigurationError(
@@ -134,6 +143,10 @@ def _checked(path: Path, data: Path, raw: dict[str, Any]) -> NodeConfiguration:
     for name in ("domain", "hostname", "keyring"):
         if not isinstance(raw.get(name), str) or not raw[name]:
             raise ConfigurationError(f"{path}: {name} must be a text")
+    workers = raw.get("workers", 1)
+    if not isinstance(workers, int) or isinstance(workers, bool):
+        raise ConfigurationError(f"{path}: workers must be a whole number")
+    check_workers(workers)
     keyring = Path(raw["keyring"])
     return NodeConfiguration(
         data=data,
@@ -142,12 +155,14 @@ def _checked(path: Path, data: Path, raw: dict[str, Any]) -> NodeConfiguration:
         hostname=raw["hostname"],
         bind=tuple(bind),
         port_offset=offset,
+        workers=workers,
     )
 
 
 def format_configuration(configuration: NodeConfiguration) -> str:
     """The text of lightwave.toml; a keyring beside the data folder is written relative to it."""
     keyring = configuration.keyring
+    workers = f"workers = {configuration.workers}\n" if configuration.workers != 1 else ""
     beside = keyring.parent == configuration.data.parent
     shown = f"../{keyring.name}" if beside else str(keyring)
     addresses = ", ".join(_quoted(address) for address in configuration.bind)
@@ -159,6 +174,7 @@ def format_configuration(configuration: NodeConfiguration) -> str:
         f"bind = [{addresses}]\n"
         f"port_offset = {configuration.port_offset}\n"
         f"keyring = {_quoted(shown)}\n"
+        f"{workers}"
     )
 
 

@@ -33,7 +33,7 @@ from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.indexes import IndexState
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration
-from lightwave.server.node import ServingLock
+from lightwave.server.locks import ServingLock
 from lightwave.server.offline import write_now
 
 POLL_SECONDS = 0.1

@@ -5,7 +5,6 @@ Clocks, randomness and the reactor enter here and are passed down as arguments.
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import importlib.metadata
 import logging
@@ -15,8 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from cryptography import x509
 from twisted.internet import defer
@@ -45,11 +43,16 @@ from lightwave.identity.hashing import HashingCost
 from lightwave.identity.liveness import TokenLiveness
 from lightwave.identity.password_attributes import PasswordPrepare
 from lightwave.identity.trust import ClientTrust
+from lightwave.server.board import State
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration, check_local_path
 from lightwave.server.hashing_settings import read_hashing_cost
+from lightwave.server.locks import ServingLock
 from lightwave.server.reactor import announce_turns, install_reactor
+from lightwave.server.systemd import Notifier
 from lightwave.server.threads import ComputationThreads
 from lightwave.server.web import Web
+from lightwave.server.worker import ALONE, Heart, Lifeline, UpkeepLock, Worker
+from lightwave.web.sockets import Sockets
 
 log = logging.getLogger("lightwave.server")
 
@@ -58,6 +61,8 @@ SWITCH_INTERVAL = 0.0005
 DRAIN_SECONDS = 10.0
 UPKEEP_SECONDS = 1.0
 SETTINGS_SECONDS = 0.25
+WRITERS_PAUSE = 0.0002
+"""seconds between two transactions of one of several processes, in which another gets the lock"""
 COMPUTATION_THREADS = max(2, (os.cpu_count() or 2))
 
 
@@ -114,29 +119,14 @@ def new_guid() -> bytes:
     return bytes(octets)
 
 
-class ServingLock:
-    """Held while a server runs on a data folder; a second one is refused before it disturbs the first."""
-
-    def __init__(self, data: Path) -> None:
-        self._file: IO[bytes] = (data / "serving.lock").open("ab")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            raise ConfigurationError(f"{data} is being served already; stop that server first") from None
-
-    def release(self) -> None:
-        """Let another server have the folder."""
-        self._file.close()
-
-
 class Node:
     """A node that can be started and drained."""
 
-    def __init__(self, configuration: NodeConfiguration, reactor: Any) -> None:
+    def __init__(self, configuration: NodeConfiguration, reactor: Any, worker: Worker = ALONE) -> None:
         self._configuration = configuration
         self._reactor = reactor
-        self._lock = ServingLock(configuration.data)
+        self._worker = worker
+        self._lock = ServingLock(configuration.data) if worker.is_alone else None  # else the parent has it
         self._store = open_store(configuration)
         schemas = schema_source(self._store)
         with self._store.read() as txn:
@@ -144,7 +134,8 @@ class Node:
             node = normalise_dn_text(schema, node_dn(configuration))
             hashing = read_hashing_cost(txn, schema, node)
         self._threads = ComputationThreads(reactor, COMPUTATION_THREADS)
-        self._committer = Committer(self._store, reactor.callFromThread, time.monotonic)
+        pause = 0.0 if worker.is_alone else WRITERS_PAUSE
+        self._committer = Committer(self._store, reactor.callFromThread, time.monotonic, pause)
         chain = configuration.certificate_path.read_bytes()
         roots = configuration.ca_path.read_bytes()
         issuers = (*x509.load_pem_x509_certificates(roots), *x509.load_pem_x509_certificates(chain)[1:])
@@ -161,7 +152,7 @@ class Node:
             ),
             liveness=liveness,
             threads=self._threads,
-            settings=SettingsSource(node),
+            settings=SettingsSource(node, worker.count),
             facts=_facts(configuration, self._store),
             now=time.time,
             monotonic=time.monotonic,
@@ -173,8 +164,11 @@ class Node:
                 roots + b"".join(_pem(one) for one in x509.load_pem_x509_certificates(chain)[1:]),
             ),
         )
+        self._service.number_connections(worker.first_serial, worker.count)
         announce_turns(reactor, self._service.turn)
-        self._web = Web(configuration, self._service, self._committer, self._threads, reactor)
+        self._web = Web(configuration, self._service, self._committer, self._threads, reactor, worker.board)
+        self._upkeep_lock = UpkeepLock(configuration.data, worker)
+        self._heart = Heart(worker, self._count_connections, time.monotonic, reactor.callLater)
         self._committer.when_committed.append(self._service.followers.wake)
         self._upkeep = (
             IndexBuilder(self._store, schemas, self._committer),
@@ -189,16 +183,17 @@ class Node:
         configuration = self._configuration
         check_local_path(configuration)
         self._threads.start()
+        sockets = Sockets(self._reactor, self._worker.sockets, self._heart)
         try:
             self._ports = listen_tcp(
-                self._reactor,
+                sockets,
                 self._service,
                 configuration.bind,
                 configuration.ldap_port,
                 configuration.ldaps_port,
             )
-            self._ports.append(listen_local(self._reactor, self._service, configuration.ldapi_path))
-            self._ports += self._web.start()
+            self._ports.append(listen_local(sockets, self._service, configuration.ldapi_path))
+            self._ports += self._web.start(sockets)
         except OSError as error:
             self._stop_parts()
             raise ConfigurationError(
@@ -211,6 +206,9 @@ class Node:
             ) from error
         self._reactor.callLater(0, self._keep_up)
         self._observe_settings()
+        if self._worker.lifeline is not None:
+            self._reactor.addReader(Lifeline(self._worker.lifeline, self._reactor.stop))
+        self._heart.beat()
         for address in configuration.bind:
             log.info(
                 "LDAP on %s port %d, LDAPS on port %d",
@@ -228,10 +226,17 @@ class Node:
             log.exception("the settings can't be read; they stay as they were")
         self._reactor.callLater(SETTINGS_SECONDS, self._observe_settings)
 
+    def _count_connections(self) -> tuple[int, int]:
+        return len(self._service.connections), len(self._web.service.connections)
+
+    def serves(self) -> None:
+        """The reactor runs, and clients are taken."""
+        self._heart.tell(State.READY)
+
     def _keep_up(self) -> None:
         """Background work, a slice at a time: indexes that are being built, entries that have expired."""
         busy = False
-        for work in self._upkeep:
+        for work in self._upkeep if self._upkeep_lock.is_held() else ():
             try:
                 busy = work.run_slice() or busy
             except Exception:
@@ -241,6 +246,7 @@ class Node:
     @defer.inlineCallbacks
     def stop(self) -> Any:
         """Take no new clients, tell the present ones, finish what is being written, close the store."""
+        self._heart.tell(State.DRAINING)
         for port in self._ports:
             yield _stopped(port)
         self._service.drain()
@@ -259,7 +265,8 @@ class Node:
             self._committer.close,
             self._threads.stop,
             self._store.close,
-            self._lock.release,
+            self._upkeep_lock.release,
+            *(() if self._lock is None else (self._lock.release,)),
         )
         for stop in parts:
             try:
@@ -307,19 +314,39 @@ def _expect_the_end() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def serve(configuration: NodeConfiguration, ready: Callable[[], None]) -> None:
-    """Run the node in the foreground until SIGTERM or SIGINT. Returns after it has drained."""
+def serve(
+    configuration: NodeConfiguration,
+    ready: Callable[[], None],
+    notifier: Notifier | None = None,
+    worker: Worker = ALONE,
+) -> None:
+    """Run the node in the foreground until SIGTERM or SIGINT. Returns after it has drained.
+
+    notifier: hears of it; None where a parent tells the service manager.
+    """
     raise_file_limit()
     reactor = install_reactor()
     observer: Any = PythonLoggingObserver
     observer("lightwave.twisted").start()  # what Twisted catches belongs in our log
-    node = Node(configuration, reactor)
+    node = Node(configuration, reactor, worker)
     node.start()
     reactor.addSystemEventTrigger("before", "shutdown", _expect_the_end)
+    if notifier is not None:
+        reactor.addSystemEventTrigger("before", "shutdown", notifier.stopping)
+        reactor.callWhenRunning(notifier.ready)
+        _live(reactor, notifier)
     reactor.addSystemEventTrigger("before", "shutdown", node.stop)
+    reactor.callWhenRunning(node.serves)
     reactor.callWhenRunning(ready)
     _settle_memory()
     reactor.run()
+
+
+def _live(reactor: Any, notifier: Notifier) -> None:
+    """Signs of life come from the reactor: when it hangs, they stop."""
+    if notifier.watchdog:
+        notifier.alive()
+        reactor.callLater(notifier.interval / 2, _live, reactor, notifier)
 
 
 def _settle_memory() -> None:

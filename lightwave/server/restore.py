@@ -38,7 +38,7 @@ from lightwave.server.configuration import (
     check_port_offset,
     format_configuration,
 )
-from lightwave.server.node import ServingLock
+from lightwave.server.locks import ServingLock
 from lightwave.server.node_certificate import issue_node_certificate
 from lightwave.server.node_entry import rename_node
 from lightwave.server.promote import check_domain, check_hostname

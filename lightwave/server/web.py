@@ -11,12 +11,12 @@ from twisted.python.threadpool import ThreadPool
 
 from lightwave.directory.access.token import Token
 from lightwave.directory.operations.context import Limits
-from lightwave.directory.server.listeners import listen
 from lightwave.directory.server.service import DirectoryService
 from lightwave.directory.store.commit import Committer
 from lightwave.rest.directory import DirectoryFace
 from lightwave.rest.pages import Pages
 from lightwave.rest.searching import SearchFace
+from lightwave.server.board import Board
 from lightwave.server.configuration import NodeConfiguration
 from lightwave.server.health import health_routes, openapi_route
 from lightwave.server.metrics import NodeCollector, metrics_route
@@ -26,6 +26,7 @@ from lightwave.web.callers import Callers
 from lightwave.web.listeners import WebFactory, https_factory, listen_local
 from lightwave.web.routing import Route, Router
 from lightwave.web.service import WebService
+from lightwave.web.sockets import Sockets
 
 log = logging.getLogger("lightwave.server")
 
@@ -42,9 +43,11 @@ class Web:
         committer: Committer,
         threads: ComputationThreads,
         reactor: Any,
+        board: Board | None = None,
     ) -> None:
+        """board: of the processes that serve together."""
         self._configuration = configuration
-        self._reactor = reactor
+        self._board = board
         self._tls = directory.tls
         self._threads = ThreadPool(minthreads=0, maxthreads=PAGE_THREADS, name="pages")
         callers = Callers(
@@ -74,20 +77,19 @@ class Web:
                 ldap_connections=len(directory.connections),
                 http_connections=len(self.service.connections),
                 ready=not self.service.draining,
+                board=self._board,
             )
 
-    def start(self) -> list[Any]:
+    def start(self, sockets: Sockets) -> list[Any]:
         """Listen; the ports. Raises CannotListenError or OSError."""
         configuration = self._configuration
         ports: list[Any] = []
         self._threads.start()
         try:
-            ports += listen(
-                self._reactor, configuration.http_port, WebFactory(self.service), configuration.bind
-            )
+            ports += sockets.listen(configuration.http_port, WebFactory(self.service), configuration.bind)
             secure = https_factory(self.service, self._tls)
-            ports += listen(self._reactor, configuration.https_port, secure, configuration.bind)
-            ports.append(listen_local(self._reactor, self.service, configuration.http_path))
+            ports += sockets.listen(configuration.https_port, secure, configuration.bind)
+            ports.append(listen_local(sockets, self.service, configuration.http_path))
         except Exception:
             for port in ports:
                 port.stopListening()

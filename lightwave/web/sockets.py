@@ -1,7 +1,8 @@
 """Listening sockets: opened here, or by the parent of several serving processes and inherited.
 
-Processes that share a socket are all woken by a client and each takes one at a time, so an idle process gets him
-before a busy one, and no process takes a burst alone. What waits in a shared socket is lost with no process.
+Processes that share a socket are all woken by a client. Each takes one at a time, and one that has more clients than
+another lets that one go first, for a moment: clients stay for long, so who has them matters more than who is quick.
+What waits in a shared socket is lost with no process.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import os
 import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet import tcp, unix
 
 BACKLOG = 1_024
+YIELD_SECONDS = 0.002
+"""for which a process leaves a client to others"""
 LOCAL_MODE = 0o666
 """who may reach a local socket is said by the permissions of its folder"""
 
@@ -28,12 +31,28 @@ _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 _log = logging.getLogger(__name__)
 
 
-class Sockets:
-    """Makes ports on the reactor; `inherited` sockets are used where they are given."""
+class Sharing(Protocol):
+    """How many clients this process has, compared with those that it shares sockets with."""
 
-    def __init__(self, reactor: Any, inherited: Mapping[Place, socket.socket] | None = None) -> None:
+    def is_ahead(self) -> bool:
+        """Whether another has fewer."""
+
+    def took_one(self) -> None:
+        """This process has taken a client, or tried to."""
+
+
+class Sockets:
+    """Makes ports on the reactor; `inherited` sockets are used where they are given, with `sharing` then."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        inherited: Mapping[Place, socket.socket] | None = None,
+        sharing: Sharing | None = None,
+    ) -> None:
         self._reactor = reactor
         self._inherited = inherited
+        self._sharing = sharing
 
     def listen(self, port: int, factory: Any, addresses: tuple[str, ...]) -> list[Any]:
         """Listen at all addresses, or at none: raises CannotListenError or OSError.
@@ -46,7 +65,7 @@ class Sockets:
                 if self._inherited is not None:
                     shared = self._inherited.get((address, port))
                     if shared is not None:
-                        ports.append(_share(_SharedPort, self._reactor, shared, factory))
+                        ports.append(_share(_SharedPort, self._reactor, shared, factory, self._sharing))
                 elif (bound := _open_tcp_of(addresses, address, port)) is not None:
                     with bound:  # the port has a copy
                         ports.append(self._reactor.adoptStreamPort(bound.fileno(), bound.family, factory))
@@ -63,7 +82,8 @@ class Sockets:
         of this node runs.
         """
         if self._inherited is not None:
-            return _share(_SharedLocalPort, self._reactor, self._inherited[str(path)], factory)
+            shared = self._inherited[str(path)]
+            return _share(_SharedLocalPort, self._reactor, shared, factory, self._sharing)
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
         return self._reactor.listenUNIX(str(path), factory, backlog=BACKLOG, mode=LOCAL_MODE)
@@ -132,7 +152,44 @@ def _open_local(path: Path) -> socket.socket:
 
 
 class _OneAtATime:
-    """Accepts one client each time that the socket is ready; Twisted would take as many as there are."""
+    """Accepts one client each time that the socket is ready; Twisted would take as many as there are.
+
+    Comes before a port in the order of classes.
+    """
+
+    sharing: Sharing | None = None
+    _has_yielded = False
+    _resuming: Any = None
+
+    def doRead(self) -> None:  # noqa: N802  Twisted's name
+        """Clients wait."""
+        port: Any = self
+        sharing = self.sharing
+        if sharing is not None and not self._has_yielded and sharing.is_ahead():
+            self._has_yielded = True
+            port.stopReading()
+            self._resuming = port.reactor.callLater(YIELD_SECONDS, self._resume)
+            return
+        self._has_yielded = False
+        accept: Any = super()
+        accept.doRead()
+        if sharing is not None:
+            sharing.took_one()
+
+    def _resume(self) -> None:
+        self._resuming = None
+        port: Any = self
+        port.startReading()
+
+    def loseConnection(self, *arguments: Any) -> Any:  # noqa: N802  Twisted's name
+        """Listen no more."""
+        if self._resuming is not None:
+            self._resuming.cancel()
+            self._resuming = None
+        ending: Any = super()
+        return ending.loseConnection(*arguments)
+
+    stopListening = loseConnection  # noqa: N815  Twisted's name
 
     @property
     def numberAccepts(self) -> int:  # noqa: N802  Twisted's name
@@ -157,11 +214,12 @@ class _SharedLocalPort(_OneAtATime, unix.Port):
         ended(self, reason)
 
 
-def _share(kind: Any, reactor: Any, shared: socket.socket, factory: Any) -> Any:
+def _share(kind: Any, reactor: Any, shared: socket.socket, factory: Any, sharing: Sharing | None) -> Any:
     if shared.family == socket.AF_UNIX:
         port = kind._fromListeningDescriptor(reactor, shared.fileno(), factory)
     else:
         port = kind._fromListeningDescriptor(reactor, shared.fileno(), shared.family, factory)
     port.backlog = BACKLOG
+    port.sharing = sharing
     port.startListening()
     return port

@@ -45,7 +45,7 @@ def switch(node: Node, mode: str, milliseconds: int = 1_000) -> None:
 
 def number_of(node: Node, name: str) -> int:
     """The connection that bound last by this name."""
-    return max(one["connection"] for one in records(node) if one.get("name") == name)
+    return max(int(one["connection"]) for one in records(node) if one.get("name") == name)
 
 
 def wait_for(node: Node, found: Callable[[], list[dict[str, Any]]], count: int) -> list[dict[str, Any]]:

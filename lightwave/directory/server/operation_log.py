@@ -256,11 +256,8 @@ class _Watched:
                 }
             case BindRequest():
                 credentials = request.authentication
-                sasl = isinstance(credentials, SaslCredentials)
-                return {
-                    "name": _text(request.name),
-                    "method": credentials.mechanism[:32] if sasl else "simple",
-                }
+                named = credentials.mechanism[:32] if isinstance(credentials, SaslCredentials) else "simple"
+                return {"name": _text(request.name), "method": named}
             case AddRequest():
                 names = [_text(name) for name, _ in request.attributes[:MOST_PARTS]]
                 return {"name": _text(request.dn), "attributes": names}

@@ -51,6 +51,7 @@ class DirectoryService:
     connections: set[LDAPConnection] = field(default_factory=set)
     followers: Followers = field(default_factory=Followers)
     serial: int = 0
+    stride: int = 1
     counts: OperationCounts = field(default_factory=OperationCounts)
     turn: Turn = field(init=False)
     operations: OperationLog = field(init=False)
@@ -73,8 +74,12 @@ class DirectoryService:
 
     def next_serial(self) -> int:
         """A number for a new connection, for logs."""
-        self.serial += 1
+        self.serial += self.stride
         return self.serial
+
+    def number_connections(self, first: int, stride: int) -> None:
+        """Give connections the numbers after `first`, each `stride`th: others are those of other processes."""
+        self.serial, self.stride = first, stride
 
     def drain(self) -> None:
         """Tell every client that the server goes (RFC 4511 §4.4.1) and close when what runs is answered."""

@@ -61,8 +61,10 @@ DEFAULTS = Settings()
 class SettingsSource:
     """Reads the node's entry, again only when it has changed."""
 
-    def __init__(self, node: NormalisedDN) -> None:
+    def __init__(self, node: NormalisedDN, processes: int = 1) -> None:
+        """processes: that share what the node may have of connections."""
         self._node = node
+        self._processes = processes
         self._usn = -1
         self._snapshot = -1
         self._settings = DEFAULTS
@@ -78,7 +80,8 @@ class SettingsSource:
         except NoSuchEntry:
             return DEFAULTS
         if record.usn_changed != self._usn:
-            self._settings = _read(txn, schema, record)
+            read = _read(txn, schema, record)
+            self._settings = replace(read, max_connections=max(1, read.max_connections // self._processes))
             self._usn = record.usn_changed
         self._snapshot = txn.id
         return self._settings

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -89,6 +90,8 @@ class Committer:
     """The only writer of a serving process. All methods are called on the reactor thread.
 
     `call_on_reactor` runs a callable on the reactor thread soon, from any thread; `clock` is monotonic, in seconds.
+    `pause`: seconds without the lock after each transaction, where other processes write too. The lock is not fair:
+    who takes it again at once gets it before one who has waited for it and has to wake up first.
     """
 
     def __init__(
@@ -96,8 +99,10 @@ class Committer:
         store: Store,
         call_on_reactor: Callable[[Callable[[], None]], None],
         clock: Callable[[], float],
+        pause: float = 0.0,
     ) -> None:
         self._store = store
+        self._pause = pause
         self._call_on_reactor = call_on_reactor
         self._clock = clock
         self._queue: deque[_Job] = deque()
@@ -266,6 +271,8 @@ class Committer:
                 self._commit(batch)
                 if stopping:
                     return
+                if self._pause:
+                    time.sleep(self._pause)
             elif not working:
                 self._call_on_reactor(partial(self._rest, failure))
 
@@ -280,6 +287,8 @@ class Committer:
                 more = flat.run(transaction)
         except Exception as caught:  # noqa: BLE001 - the caller hears of every exception of its work
             more, error = False, caught
+        if self._pause:
+            time.sleep(self._pause)
         if not more:
             self._flats.popleft()
             self._call_on_reactor(partial(self._tell, flat.done, error))
