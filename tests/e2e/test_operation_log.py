@@ -96,6 +96,21 @@ def test_every_operation_and_no_secret(node: Node) -> None:
     assert PASSWORD not in text
 
 
+def test_a_search_that_need_not_be_planned_is_logged_with_its_plan(node: Node) -> None:
+    """Equality on an attribute that was asked for before is looked up in one go, where nobody watches."""
+    eve = add_user(node, "eve")
+    asked = wire.search(node.suffix, filter=("equal", "uid", b"eve"), attributes=["cn"])
+    switch(node, "off")
+    with signed_in(node, eve) as connection:
+        connection.ask(asked)
+    switch(node, "all")
+    with signed_in(node, eve) as connection:
+        assert [len(connection.ask(asked).entries) for _ in range(2)] == [1, 1]
+    number = number_of(node, eve)
+    found = wait_for(node, lambda: operations(node, number), 3)
+    assert [one.get("plan") for one in found[1:3]] == ["index equality uid"] * 2
+
+
 def test_it_is_switched_for_connections_that_are_open(node: Node) -> None:
     change_settings(node, lwOperationLog="all")
     switch(node, "off")

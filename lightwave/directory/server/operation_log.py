@@ -185,7 +185,7 @@ class _Watched:
     """What is noted of one connection; put in the place of its methods."""
 
     CONNECTION = ("_serve", "send", "connectionLost")
-    SEARCHES = ("_advance",)
+    SEARCHES = ("_advance", "_look_up")
 
     def __init__(self, operations: OperationLog, connection: LDAPConnection) -> None:
         self._log = operations
@@ -198,7 +198,8 @@ class _Watched:
         self._own_lost = kind.connectionLost
         self._own_advance = type(connection.searches)._advance
         vars(connection).update(_serve=self.serve, send=self.send, connectionLost=self.lost)
-        vars(connection.searches)["_advance"] = self.advance
+        # What is looked up in one go has no plan: here every search is made, so that there is one to log.
+        vars(connection.searches).update(_advance=self.advance, _look_up=lambda *_: False)
 
     def serve(self, events: list[Event]) -> None:
         """Requests have come."""
@@ -279,12 +280,12 @@ class _Watched:
                 return {"abandons": request.message_id}
         return {}
 
-    def advance(self, txn: Any, search: Any, left: int, out: list[bytes]) -> None:
+    def advance(self, txn: Any, search: Any, left: int, out: list[bytes], began: float = 0.0) -> None:
         """A search is looked at."""
         pending = self._pending.get(search.message_id)
         if pending is not None:
             pending.search = search
-        self._own_advance(self._connection.searches, txn, search, left, out)
+        self._own_advance(self._connection.searches, txn, search, left, out, began)
 
     def send(self, data: bytes) -> None:
         """Octets leave: entries, and the ends of operations."""
