@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
 
 MOST_VALUES = 10_000
-DN = Annotated[str, StringConstraints(min_length=1, max_length=8_192)]
+DN = Annotated[str, StringConstraints(min_length=1, max_length=2_048)]
 
 
 class _Model(BaseModel):
@@ -67,11 +67,11 @@ class SearchQuery(NameQuery):
         default="base", description="The entry, those directly below it, or all of the subtree"
     )
     filter: str = Field(
-        default="(objectClass=*)", min_length=1, max_length=16_384, description="A filter (RFC 4515)"
+        default="(objectClass=*)", min_length=1, max_length=8_192, description="A filter (RFC 4515)"
     )
     attrs: str = Field(
         default="*",
-        max_length=8_192,
+        max_length=4_096,
         description="Names of attributes with commas between; * all of users, + all operational ones",
     )
     page_size: int = Field(default=100, ge=1, le=10_000, description="Most entries of the answer")

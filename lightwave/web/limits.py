@@ -16,9 +16,9 @@ class WebLimits:
     the content `body_seconds` and a second more for each `body_rate` bytes that arrived.
     """
 
-    line: int = 8 * 1024
-    """of the request line and of one header field; RFC 9112 §3 asks for 8,000 at least"""
-    header_section: int = 32 * 1024
+    line: int = 32 * 1024
+    """of the request line and of one header field; RFC 9112 §3 asks for 8,000 at least, and filters are long"""
+    header_section: int = 64 * 1024
     header_fields: int = 100
     pipelined: int = 16 * 1024
     """of later requests that are read while one is being answered"""

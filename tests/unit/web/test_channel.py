@@ -159,10 +159,10 @@ def test_chunked_content() -> None:
         (b"PUT /up HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
         (upload("Content-Encoding: gzip", "Content-Length: 4", body=b"null"), 415),
         (upload("Expect: the-unexpected", "Content-Length: 4"), 417),
-        (b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\n", 414),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 9_000, 431),
+        (b"GET /" + b"x" * 33_000 + b" HTTP/1.1\r\n", 414),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 33_000, 431),
         (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 101 + b"\r\n", 431),
-        (b"GET / HTTP/1.1\r\nHost: x\r\n" + (b"A: " + b"x" * 4_000 + b"\r\n") * 9, 431),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n" + (b"A: " + b"x" * 8_000 + b"\r\n") * 9, 431),
     ],
 )
 def test_what_is_refused_ends_the_connection(request_: bytes, status: int) -> None:

@@ -1,0 +1,26 @@
+"""schemathesis makes requests out of the OpenAPI document, valid and not, and finds nothing wrong with the answers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from node import Node
+from serving import log_text
+
+PROGRAM = Path(sys.executable).parent / "schemathesis"
+SETTINGS = Path(__file__).with_name("schemathesis.toml")
+
+
+def test_every_operation(node: Node) -> None:
+    """As the administrator over TLS: a bounded run with a fixed seed."""
+    login = f"{node.administrator}:{node.password}"
+    command = [str(PROGRAM), "--config-file", str(SETTINGS), "run", f"{node.https_url}/openapi.json"]
+    options = ["--tls-verify", str(node.certificate_authority), "-a", login, "--no-color"]
+    done = subprocess.run(
+        [*command, *options], cwd=node.folder.parent, capture_output=True, text=True, timeout=110, check=False
+    )
+    assert done.returncode == 0, "\n".join(line[:500] for line in done.stdout.splitlines())
+    assert "Tested: 8" in done.stdout
+    assert "Traceback" not in log_text(node)
