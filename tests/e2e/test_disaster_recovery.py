@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import lmdb
 import pytest
 
 from commands import answer, succeed
@@ -134,6 +135,23 @@ def test_a_deleted_entry_comes_back_while_the_node_serves(node: Node, short_fold
 
 def test_repair_while_the_node_serves(node: Node) -> None:
     add_ann(node)
-    assert answer("check", "--data", node.folder, "--repair-indexes")["mended"] == {}
+    wanted = wire.search(BASE, filter=("equal", "uid", b"ann"), attributes=["1.1"])
     with node.local_administrator() as connection:
-        assert connection.ask(wire.search(ANN, scope=wire.BASE)).code == 0
+        assert len(connection.ask(wanted).entries) == 1
+        lose_index(node)
+        assert connection.ask(wanted).entries == []
+        assert answer("check", "--data", node.folder, "--repair-indexes")["mended"]["index"] > 1
+        assert len(connection.ask(wanted).entries) == 1
+        assert connection.ask(wire.delete(ANN)).code == 0
+    assert answer("check", "--data", node.folder)["findings"] == []
+
+
+def lose_index(node: Node) -> None:
+    """Delete all keys of all indexes, and give one to an entry that does not have it."""
+    with lmdb.open(str(node.folder / "store"), max_dbs=32, map_size=1 << 40) as environment:
+        database = environment.open_db(b"index", dupsort=True, dupfixed=True, create=False)
+        with environment.begin(write=True) as txn, txn.cursor(database) as cursor:
+            assert cursor.first()
+            key = cursor.key()
+            txn.drop(database, delete=False)
+            txn.put(key, bytes(7) + b"\x01", db=database)
