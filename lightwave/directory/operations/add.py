@@ -33,6 +33,7 @@ from lightwave.directory.operations.gather import (
 from lightwave.directory.operations.plugins.operational import creation_attributes
 from lightwave.directory.operations.plugins.tombstones import is_deleted_objects
 from lightwave.directory.operations.ports import Effect, Plugin, Target
+from lightwave.directory.operations.relax_rules import is_free_in_add, is_relaxed, set_apart
 from lightwave.directory.schema.attribute import AttributeDescription
 from lightwave.directory.schema.checks import check_entry
 from lightwave.directory.schema.normalisation import NormalisedDN
@@ -54,10 +55,15 @@ class ParsedEntry:
     attributes: Attributes
     """everything that the client gave, secret attributes included"""
     has_secrets: bool
+    relaxed: bool = False
+    """with relaxed rules: some of the attributes are otherwise the server's own"""
 
 
-def parse(schema: Schema, request: AddRequest) -> ParsedEntry:
-    """The entry that is asked for; raises DirectoryError for what no directory could take."""
+def parse(schema: Schema, request: AddRequest, *, relaxed: bool = False) -> ParsedEntry:
+    """The entry that is asked for; raises DirectoryError for what no directory could take.
+
+    `relaxed`: the relax rules control was granted.
+    """
     name = normalised_name(schema, request.dn)
     if not name:
         raise DirectoryError(ResultCode.ENTRY_ALREADY_EXISTS, "root DSE already exists")
@@ -78,10 +84,11 @@ def parse(schema: Schema, request: AddRequest) -> ParsedEntry:
             )
         if not values:
             raise DirectoryError(ResultCode.PROTOCOL_ERROR, f"no values for attribute '{description.text}'")
-        _check_type(description)
+        if not (relaxed and is_free_in_add(description)):
+            _check_type(description)
         has_secrets = has_secrets or description.type.is_secret
         attributes[description] = values
-    return ParsedEntry(schema, name, rdn, attributes, has_secrets)
+    return ParsedEntry(schema, name, rdn, attributes, has_secrets, relaxed)
 
 
 def _check_type(description: AttributeDescription) -> None:
@@ -133,7 +140,7 @@ def apply(
     `parsed` is the request as it was parsed before, where it was: parsing is a third of what an add costs.
     """
     if parsed is None or parsed.schema is not schema:
-        parsed = parse(schema, request)
+        parsed = parse(schema, request, relaxed=bool(context.controls) and is_relaxed(context))
     try:
         tenant, parent = find_superior(txn, schema, context, parsed.name)
     except DirectoryError as refusal:
@@ -160,6 +167,9 @@ def apply(
         checked.structural,
         effects,
     )
+    if parsed.relaxed:
+        draft.kept, given = set_apart(txn, tenant, draft.attributes)
+        draft.guid = given or guid
     for plugin in plugins:
         plugin.on_add(txn, context, draft)
     return issue(txn, context, draft, effects)

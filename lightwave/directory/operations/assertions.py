@@ -14,7 +14,7 @@ from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.filters import Filter
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.ldap.search_controls import ASSERTION, decode_assertion
-from lightwave.directory.operations.attribute_table import AttributeTable
+from lightwave.directory.operations.attribute_table import table_of_entry
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.resolved_filter import Resolver
@@ -53,10 +53,7 @@ def check_assertion(
         if not decision.allows(Right.READ_PROPERTY):
             raise _failed()
         readable = decision.readable
-    # A write may come in the very batch in which an attribute got its number: the entry's own are asked for.
-    keys = dict(txn.store.caches.attribute_keys)
-    keys.update((number, txn.attribute_key(number)) for number in record.numbers() if number not in keys)
-    table = AttributeTable(schema, keys)
+    table = table_of_entry(txn, schema, tenant, entry_id, record)
     candidate = Candidate(txn, schema, tenant, entry_id, record, readable, context.now)
     if Resolver(table, txn.find).resolve(filter).matches(candidate) is not True:
         raise _failed()

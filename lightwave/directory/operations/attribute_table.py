@@ -16,6 +16,7 @@ from lightwave.directory.schema.attribute import AttributeDescription, Attribute
 from lightwave.directory.schema.objectclass import ObjectClass
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.record import Record
 
 
 class Covered(NamedTuple):
@@ -129,3 +130,16 @@ class AttributeTables:
         if table is None or table.schema is not schema or table.size != len(keys):
             table = self._current = AttributeTable(schema, keys)
         return table
+
+
+def table_of_entry(
+    txn: ReadTransaction, schema: Schema, tenant: int, entry_id: int, record: Record
+) -> AttributeTable:
+    """A table for one entry inside a write transaction.
+
+    The write may come in the very batch in which an attribute got its number: the entry's own are asked for.
+    """
+    keys = dict(txn.store.caches.attribute_keys)
+    numbers = (*record.numbers(), *txn.link_attributes(tenant, entry_id))
+    keys.update((number, txn.attribute_key(number)) for number in numbers if number not in keys)
+    return AttributeTable(schema, keys)

@@ -163,6 +163,14 @@ class RecordAttribute:
         self.current = normalised_values(change.description, grown)
         self.whole = True
 
+    def count(self) -> int:
+        """How many values the attribute has now."""
+        return len(self.current)
+
+    def holds(self, normalised: bytes, value: bytes) -> bool:
+        """Whether it has the value now."""
+        return normalised in self.current
+
     def ensure(self, normalised: bytes, value: bytes) -> None:
         """Adds a value unless it is there (the value of a new RDN)."""
         if normalised not in self.current:
@@ -238,6 +246,11 @@ class LinkAttribute:
         if self._number is not None:
             links = self._txn.link_count(self._tenant, self._entry_id, self._number)
         return links + len(self.added) - len(self.removed) + len(self.texts.current)
+
+    def holds(self, normalised: bytes, value: bytes) -> bool:
+        """Whether it has the value now, as a link or as text."""
+        target = resolve_link(self._txn, self._schema, self._tenant, value)
+        return normalised in self.texts.current if target is None else self._has(target)
 
     def edit(self) -> LinkEdit | None:
         """What has become of the links; None when nothing has."""

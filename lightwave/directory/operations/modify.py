@@ -17,6 +17,7 @@ from lightwave.directory.access.attribute_set import ALL
 from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.messages import ModifyKind, ModifyRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.ldap.update_controls import PERMISSIVE_MODIFY
 from lightwave.directory.operations import subschema
 from lightwave.directory.operations.changes import LinkAttribute, ParsedChange, RecordAttribute, parse_change
 from lightwave.directory.operations.context import Context
@@ -40,8 +41,10 @@ from lightwave.directory.operations.gather import (
     find,
     referral,
 )
+from lightwave.directory.operations.permissive import what_is_left
 from lightwave.directory.operations.plugins.operational import stamp_modification
 from lightwave.directory.operations.ports import Effect, Plugin, Target
+from lightwave.directory.operations.relax_rules import is_free_in_modify, is_relaxed
 from lightwave.directory.operations.subschema_entry import SUBSCHEMA_CLASS
 from lightwave.directory.schema.classset import ClassSet
 from lightwave.directory.schema.schema import Schema
@@ -70,7 +73,8 @@ class Gathered:
 
 def gather(txn: ReadTransaction, schema: Schema, context: Context, request: ModifyRequest) -> Gathered:
     """Finds the entry and decides access; raises DirectoryError."""
-    changes, secrets = parse_changes(schema, request)
+    relaxed = bool(context.controls) and is_relaxed(context)
+    changes, secrets = parse_changes(schema, request, relaxed=relaxed)
     place = find(txn, schema, context, request.dn)
     record = txn.record(place.tenant, place.entry_id)
     classes = classes_of(txn, schema, record)
@@ -85,8 +89,13 @@ def gather(txn: ReadTransaction, schema: Schema, context: Context, request: Modi
     return Gathered(place, record, classes, changes, secrets)
 
 
-def parse_changes(schema: Schema, request: ModifyRequest) -> tuple[list[ParsedChange], list[ParsedChange]]:
-    """(changes of stored attributes, changes of secret ones); what no entry could take is refused here."""
+def parse_changes(
+    schema: Schema, request: ModifyRequest, *, relaxed: bool = False
+) -> tuple[list[ParsedChange], list[ParsedChange]]:
+    """(changes of stored attributes, changes of secret ones); what no entry could take is refused here.
+
+    `relaxed`: the relax rules control was granted.
+    """
     if not request.changes:
         raise DirectoryError(ResultCode.PROTOCOL_ERROR, "no modifications provided")
     changes: list[ParsedChange] = []
@@ -97,7 +106,8 @@ def parse_changes(schema: Schema, request: ModifyRequest) -> tuple[list[ParsedCh
         if attribute.is_secret:
             secrets.append(parsed)
             continue
-        check_user_modification(parsed.description)
+        if not (relaxed and is_free_in_modify(parsed)):
+            check_user_modification(parsed.description)
         changes.append(parsed)
     return changes, secrets
 
@@ -130,19 +140,27 @@ def check(
     place, record = gathered.place, gathered.record
     stored: dict[str, RecordAttribute] = {}
     links: dict[str, LinkAttribute] = {}
+    permissive = bool(context.controls) and context.has_control(PERMISSIVE_MODIFY)
     for change in gathered.changes:
         description = change.description
         attribute = stored.get(description.key)
         if attribute is None:
             attribute = stored[description.key] = stored_attribute(txn, record, description)
         if not description.type.is_link:
-            attribute.apply(change)
+            if permissive:
+                left = what_is_left(change, attribute)
+                if left is not None:
+                    attribute.apply(left)
+            else:
+                attribute.apply(change)
             continue
         link = links.get(description.key)
         if link is None:
             link = LinkAttribute(txn, schema, place.tenant, place.entry_id, description, attribute)
             links[description.key] = link
-        link.apply(change)
+        left = what_is_left(change, link) if permissive else change
+        if left is not None:
+            link.apply(left)
     for key, attribute in stored.items():
         check_attribute(attribute, links.get(key), context)
     check_rdn(schema, record, stored)
@@ -179,7 +197,10 @@ def issue(
         AttributeChange(edit.description, edit.after, edit.added, edit.removed, edit.whole)
         for edit in draft.edits.values()
     ]
-    changes += stamp_modification(draft.schema, context, change)
+    stamped = stamp_modification(draft.schema, context, change)
+    if context.controls:  # what relaxed rules let an administrator say stays
+        stamped = [one for one in stamped if one.description.key not in draft.edits]
+    changes += stamped
     txn.update_entry(tenant, entry_id, changes, change)
     for link in draft.links.values():
         if link.removed:

@@ -14,13 +14,14 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from lightwave.directory.ldap.messages import AddRequest, DeleteRequest, ModifyDNRequest, ModifyRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations import add, bounds, delete, dynamic, modify, rename
 from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.controlled_writes import WriteControls
 from lightwave.directory.operations.outcome import (
     SUCCESS,
     Outcome,
@@ -40,6 +41,7 @@ from lightwave.directory.operations.ports import (
     Threads,
     WriteRequest,
 )
+from lightwave.directory.operations.relax_rules import is_relaxed
 from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.operations.survey import Survey
 from lightwave.directory.schema.schema import Schema
@@ -144,7 +146,8 @@ class WritePipeline:
             schema = self._schemas.current(txn)
             target: Target | None = None
             if isinstance(request, AddRequest):
-                write.parsed = add.parse(schema, request)
+                relaxed = bool(context.controls) and is_relaxed(context)
+                write.parsed = add.parse(schema, request, relaxed=relaxed)
                 concerned = [one for one in write.parsed.attributes if is_prepared(one.type)]
                 if not concerned:
                     return []
@@ -180,7 +183,8 @@ class WritePipeline:
             self._commit(write)
 
     def _commit(self, write: _Write) -> None:
-        self._committer.submit(partial(self._apply, write), partial(self._committed, write))
+        apply = self._apply_controlled if write.context.controls else self._apply
+        self._committer.submit(partial(apply, write), partial(self._committed, write))
 
     def _committed(self, write: _Write, result: Outcome | BaseException) -> None:
         if isinstance(result, PreconditionBroken) and write.attempts > 1:
@@ -205,6 +209,15 @@ class WritePipeline:
         else:
             return dynamic.apply(txn, schema, context, request)
         return SUCCESS
+
+    def _apply_controlled(self, write: _Write, txn: WriteTransaction) -> Outcome:
+        """The same for a write with controls."""
+        self._check_live(txn, write.context)
+        controls = WriteControls(write.context, write.request)
+        controls.before(txn, self._schemas.current(txn))
+        outcome = self._apply(write, txn)
+        answered = controls.after(txn, self._schemas.current(txn))
+        return replace(outcome, controls=answered) if answered else outcome
 
     def _check_live(self, txn: ReadTransaction, context: Context) -> None:
         if self._liveness is not None:

@@ -12,6 +12,7 @@ from lightwave.directory.operations.add import ParsedEntry
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.plugins import index_definitions
 from lightwave.directory.operations.ports import WriteRequest
+from lightwave.directory.operations.relax_rules import is_relaxed
 from lightwave.directory.operations.subschema_entry import DEFINITION_ATTRIBUTES, SUBSCHEMA_CLASS
 from lightwave.directory.operations.survey import Survey
 from lightwave.directory.schema.attribute import AttributeType
@@ -43,7 +44,7 @@ def surveys_of(
     `parsed` is the entry of an add.
     """
     if isinstance(request, AddRequest):
-        parsed = parsed or add.parse(schema, request)
+        parsed = parsed or add.parse(schema, request, relaxed=is_relaxed(context))
         scopes = [
             value
             for description, values in parsed.attributes.items()

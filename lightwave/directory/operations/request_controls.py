@@ -55,6 +55,13 @@ from lightwave.directory.ldap.sync_controls import (
     decode_persistent_search,
     decode_sync_request,
 )
+from lightwave.directory.ldap.update_controls import (
+    PERMISSIVE_MODIFY,
+    POST_READ,
+    PRE_READ,
+    RELAX_RULES,
+    decode_attribute_selection,
+)
 from lightwave.wire.ber import BerError
 
 _ENTRY_REQUESTS = (
@@ -98,13 +105,14 @@ def _original_only(control: Control) -> None:
 
 _SEARCH = (SearchRequest,)
 _READ = (SearchRequest, CompareRequest)
+_UPDATE = (AddRequest, ModifyRequest, DeleteRequest, ModifyDNRequest)
 
 SERVED = (
     ServedControl(MANAGE_DSA_IT, _ENTRY_REQUESTS, check_no_value),
     ServedControl(PAGED_RESULTS, _SEARCH, _paging),
     ServedControl(SHOW_DELETED, _ENTRY_REQUESTS, check_no_value),
     ServedControl(SHOW_RECYCLED, _ENTRY_REQUESTS, check_no_value),
-    ServedControl(ASSERTION, _READ, decode_assertion),
+    ServedControl(ASSERTION, _ENTRY_REQUESTS, decode_assertion),
     ServedControl(DOMAIN_SCOPE, _SEARCH, check_no_value),
     ServedControl(DONT_USE_COPY, _READ, _original_only),
     ServedControl(EXTENDED_DN, _SEARCH, decode_extended_dn),
@@ -116,6 +124,10 @@ SERVED = (
     ServedControl(VIRTUAL_LIST_REQUEST, _SEARCH, decode_list_view),
     ServedControl(SYNC_REQUEST, _SEARCH, lambda control: decode_sync_request(control.value)),
     ServedControl(DIRSYNC, _SEARCH, lambda control: decode_dirsync(control.value)),
+    ServedControl(PRE_READ, (ModifyRequest, DeleteRequest, ModifyDNRequest), decode_attribute_selection),
+    ServedControl(POST_READ, (AddRequest, ModifyRequest, ModifyDNRequest), decode_attribute_selection),
+    ServedControl(PERMISSIVE_MODIFY, (ModifyRequest,), check_no_value),
+    ServedControl(RELAX_RULES, _UPDATE, check_no_value),
     ServedControl(PERSISTENT_SEARCH, _SEARCH, lambda control: decode_persistent_search(control.value)),
 )
 _BY_OID = {one.oid: one for one in SERVED}
