@@ -8,7 +8,7 @@ stored value is the value.
 
 from __future__ import annotations
 
-from lightwave.directory.ldap.dn import RDN, parse_dn
+from lightwave.directory.ldap.dn import AVA, RDN, format_dn, parse_dn
 from lightwave.directory.operations.subject import Subject
 from lightwave.directory.operations.subschema_entry import SCHEMA_CONTEXT_DN
 from lightwave.directory.schema.schema import Schema
@@ -111,6 +111,12 @@ def name(subject: Subject) -> list[bytes]:
     if subject.stored(NAME):
         return []
     return [parse_dn(subject.record.rdn)[0][0].value]
+
+
+def distinguished_name(subject: Subject) -> list[bytes]:
+    """The entry's name with its types in capitals, as Active Directory writes them: clients look for `,DC=`."""
+    rdns = parse_dn(subject.txn.dn(subject.tenant, subject.entry_id, subject.record))
+    return [format_dn(tuple(tuple(AVA(ava.type.upper(), ava.value) for ava in rdn) for rdn in rdns))]
 
 
 def canonical_name(subject: Subject) -> list[bytes]:

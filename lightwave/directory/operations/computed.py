@@ -164,7 +164,7 @@ _BY_NAME: dict[str, Callable[[Subject], list[bytes]]] = {
     "uSNCreated": _usn_created,
     "uSNChanged": _usn_changed,
     "entryDN": _entry_dn,
-    "distinguishedName": _entry_dn,
+    "distinguishedName": ad_attributes.distinguished_name,
     "subschemaSubentry": _subschema_subentry,
     "hasSubordinates": _has_subordinates,
     "numSubordinates": _num_subordinates,

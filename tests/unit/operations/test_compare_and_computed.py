@@ -90,7 +90,10 @@ def test_compare(directory: Directory, dn: str, attribute: str, value: str, code
 def test_computed_values(directory: Directory) -> None:
     (guid,) = directory.values(ANN, "objectGUID")
     assert directory.values(ANN, "entryUUID") == [str(uuid.UUID(bytes=guid)).encode()]
-    assert directory.values(ANN, "distinguishedName") == [ANN.encode()]
+    (name,) = directory.values(ANN, "distinguishedName")  # with the types in capitals
+    assert name != ANN.encode()
+    assert directory.compare(ANN, "distinguishedName", ANN) is ResultCode.COMPARE_TRUE
+    assert name.lower() == ANN.lower().encode()
     assert directory.values(ANN, "whenCreated") == directory.values(ANN, "createTimestamp")
     assert directory.values(GROUP, "numSubordinates") == [b"0"]
     assert directory.compare(ANN, "entryUUID", str(uuid.UUID(bytes=guid)).upper()) is ResultCode.COMPARE_TRUE

@@ -196,7 +196,7 @@ def test_attributes(tree: SearchTree) -> None:
         "objectCategory": ["cn=Person,cn=schemacontext"],
         "instanceType": ["4"],
         "canonicalName": ["example.com/alan"],
-        "distinguishedName": [f"uid=alan,{SUFFIX}"],
+        "distinguishedName": ["UID=alan,DC=example,DC=com"],
         "sAMAccountType": ["805306368"],
     }
     assert values("(uid=ada)", "directReports", "sAMAccountType") == {
