@@ -155,6 +155,7 @@ class WebChannel(http.HTTPChannel):
         """The server goes: end now unless something is being asked or answered."""
         if self._phase in (Phase.IDLE, Phase.HEADERS):
             self.loseConnection()
+            self._watch(self._limits.closing_seconds)  # of TLS the peer may never answer the end
 
     def loseConnection(self) -> None:  # noqa: N802  Twisted's name
         if self._phase is not Phase.CLOSING:
