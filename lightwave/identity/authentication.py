@@ -17,7 +17,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from lightwave.directory.access.token import AuthenticatedBy, Token
+from lightwave.directory.access.token import AuthenticatedBy, OwnLimits, Token
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.caches import DerivedCache
@@ -26,6 +26,7 @@ from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import Record
 from lightwave.identity import passwords
+from lightwave.identity.account_limits import read_limits
 from lightwave.identity.administrator import is_administrator
 from lightwave.identity.credentials import Credentials, credential_version, read_credentials, scram_keys
 from lightwave.identity.hashing import SALT_SIZE, SCHEME, HashingCost, hash_password
@@ -53,11 +54,12 @@ class _Account:
     opens all sealed ones is there too. A clear password is never among them.
     """
 
-    __slots__ = ("credentials", "live_until", "record")
+    __slots__ = ("credentials", "limits", "live_until", "record")
 
-    def __init__(self, record: Record, credentials: Credentials | None) -> None:
+    def __init__(self, record: Record, credentials: Credentials | None, limits: OwnLimits | None) -> None:
         self.record = record
         self.credentials = credentials
+        self.limits = limits
         self.live_until = -math.inf
         """seconds since the epoch; until when the last verdict on it holds"""
 
@@ -175,7 +177,8 @@ class Authenticator:
         found = txn.cached(self._accounts, tenant, key)
         if found is None:
             record = txn.record(tenant, entry_id)
-            found = _Account(record, read_credentials(txn, tenant, entry_id))
+            limits = read_limits(txn, self._schema_of(txn), record)
+            found = _Account(record, read_credentials(txn, tenant, entry_id), limits)
             txn.cache(self._accounts, tenant, key, found)
         return cast(_Account, found)
 
@@ -294,6 +297,7 @@ class Authenticator:
             authenticated_by=method,
             authenticated_at=now,
             credential_version=version,
+            limits=account.limits,
         )
 
 

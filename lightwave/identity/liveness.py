@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from weakref import WeakKeyDictionary
 
@@ -195,6 +196,13 @@ class TokenLiveness:
                 "the identity of this connection may no longer act: bind again",
                 detail=error.reason,
             ) from None
+
+    def renewed(self, txn: ReadTransaction, token: Token) -> Token:
+        """See `operations.ports.Liveness`. All other tokens of the account are dead at the commit."""
+        if token.entry_id is None:
+            return token
+        version = credential_version(txn, token.tenant, token.entry_id)
+        return token if version == token.credential_version else replace(token, credential_version=version)
 
     def check_token(self, txn: ReadTransaction, token: Token, now: float) -> float:
         """Until when the token's bearer may act in this snapshot (seconds since the epoch); raises NotLive.

@@ -192,3 +192,32 @@ def test_files_are_given_back(limited: Node) -> None:
             connection.socket.sendall(b"\x99")
         connection.close()
     assert until(lambda: len(list(folder.iterdir())) <= before)
+
+
+def test_limits_of_ones_own(limited: Node) -> None:
+    """An account's entry may say what it may ask for; the next bind takes it."""
+    name = add_user(limited, "carol")
+    change_settings(limited, lwSizeLimit=40)
+
+    def set_limits(**limits: int) -> None:
+        changes = [(wire.REPLACE, key, [str(value).encode()]) for key, value in limits.items()]
+        with limited.local_administrator() as administrator:
+            answer = administrator.ask(wire.modify(name, changes))
+            assert answer.code == 0, answer
+
+    def found(**arguments: object) -> tuple[int, int]:
+        with signed_in(limited, name) as carol:
+            answer = carol.ask(
+                wire.search(people(limited), wire.ONE, attributes=["1.1"], **arguments)  # type: ignore[arg-type]
+            )
+        return answer.code, len(answer.entries)
+
+    assert found() == (SIZE_LIMIT, 40)
+    set_limits(nsSizeLimit=50)
+    assert found() == (SIZE_LIMIT, 50)
+    set_limits(nsSizeLimit=-1)
+    assert found() == (0, PEOPLE)
+    set_limits(nsLookThroughLimit=100)
+    assert found(filter=("substrings", "roomNumber", None, (b"x",), None))[0] == ADMIN_LIMIT
+    with ann(limited) as user:  # others keep theirs
+        assert len(user.ask(wire.search(people(limited), wire.ONE, attributes=["1.1"])).entries) == 40

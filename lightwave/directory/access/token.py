@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class AuthenticatedBy(Enum):
@@ -20,6 +21,15 @@ class AuthenticatedBy(Enum):
     LOCAL_SOCKET = "local socket"
 
 
+class OwnLimits(NamedTuple):
+    """What an identity may ask for where its entry says so; None where the limits of all hold. Times in seconds."""
+
+    size: int | None = None
+    time: int | None = None
+    look_through: int | None = None
+    idle: int | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Token:
     """One authenticated (or anonymous) identity.
@@ -29,7 +39,7 @@ class Token:
     dn: its distinguished name at authentication, as text for answers and logs; never used to decide.
     groups: GUIDs of the groups that it belongs to, nested ones included.
     authenticated_at: seconds since the epoch. credential_version: of the stored credentials at that
-    moment, 0 when the entry has none.
+    moment, 0 when the entry has none. limits: of the identity's own, None for most.
     """
 
     tenant: int
@@ -42,6 +52,7 @@ class Token:
     groups: frozenset[bytes] = frozenset()
     authenticated_at: float = 0.0
     credential_version: int = 0
+    limits: OwnLimits | None = None
 
 
 ANONYMOUS = Token(

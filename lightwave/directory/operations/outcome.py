@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
+from lightwave.directory.access.token import Token
 from lightwave.directory.ldap.controls import Control
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.store.errors import DamagedRecord, StoreError, StoreFull
@@ -26,6 +27,8 @@ class Outcome:
     referrals: tuple[bytes, ...] = ()
     value: bytes | None = None
     """responseValue of an ExtendedResponse"""
+    token: Token | None = field(default=None, repr=False, compare=False)
+    """the requester's token from now on, where the operation changed the credentials that he signed in with"""
     detail: str = field(default="", repr=False)
     """private: for the log, never for the client"""
     error: BaseException | None = field(default=None, repr=False, compare=False)

@@ -19,9 +19,19 @@ from functools import partial
 
 from lightwave.directory.ldap.messages import AddRequest, DeleteRequest, ModifyDNRequest, ModifyRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
-from lightwave.directory.operations import add, bounds, delete, dynamic, modify, rename
+from lightwave.directory.operations import (
+    add,
+    bounds,
+    delete,
+    dynamic,
+    modify,
+    password_modify,
+    rename,
+    undelete,
+)
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.controlled_writes import WriteControls
+from lightwave.directory.operations.drafts import PasswordModifyRequest
 from lightwave.directory.operations.outcome import (
     SUCCESS,
     Outcome,
@@ -141,7 +151,7 @@ class WritePipeline:
             if not any((one := describe(name)) is not None and is_prepared(one.type) for name in names):
                 return []
         elif not isinstance(request, AddRequest):
-            return []
+            return self._plan_password(context, request) if type(request) is PasswordModifyRequest else []
         with self._store.read() as txn:
             schema = self._schemas.current(txn)
             target: Target | None = None
@@ -175,6 +185,18 @@ class WritePipeline:
                 add.find_superior(txn, schema, context, write.parsed.name)
         return preparations
 
+    def _plan_password(self, context: Context, request: PasswordModifyRequest) -> list[Preparation]:
+        with self._store.read() as txn:
+            schema = self._schemas.current(txn)
+            self._check_live(txn, context)
+            target = password_modify.gather(txn, schema, context, request).target
+            changes = password_modify.as_modify(request)
+            planned = [preparer.plan(txn, schema, context, changes, target) for preparer in self._preparers]
+        found = [password_modify.ProvedPreparation(one) for one in planned if one is not None]
+        if not found:
+            raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "passwords can't be set here")
+        return list[Preparation](found)
+
     def _prepared(self, write: _Write, result: tuple[Effect, ...] | BaseException) -> None:
         if isinstance(result, BaseException):
             self._finish(write.context, result, write.done)
@@ -200,12 +222,18 @@ class WritePipeline:
         schema = self._schemas.current(txn)
         if isinstance(request, ModifyRequest):
             modify.apply(txn, schema, context, request, effects, self._plugins)
+            if effects and self._liveness is not None:
+                # A change of one's own password must not end the connection that made it.
+                token = self._liveness.renewed(txn, context.token)
+                return SUCCESS if token is context.token else replace(SUCCESS, token=token)
         elif isinstance(request, AddRequest):
             add.apply(txn, schema, context, request, self._new_guid(), effects, self._plugins, write.parsed)
         elif isinstance(request, DeleteRequest):
             delete.apply(txn, schema, context, request, self._plugins)
         elif isinstance(request, ModifyDNRequest):
             rename.apply(txn, schema, context, request, self._plugins)
+        elif isinstance(request, PasswordModifyRequest):
+            password_modify.apply(txn, schema, context, request, effects, self._plugins)
         else:
             return dynamic.apply(txn, schema, context, request)
         return SUCCESS
@@ -214,8 +242,15 @@ class WritePipeline:
         """The same for a write with controls."""
         self._check_live(txn, write.context)
         controls = WriteControls(write.context, write.request)
-        controls.before(txn, self._schemas.current(txn))
-        outcome = self._apply(write, txn)
+        schema = self._schemas.current(txn)
+        controls.before(txn, schema)
+        if isinstance(write.request, ModifyRequest) and undelete.is_undelete(
+            schema, write.context, write.request
+        ):
+            undelete.apply(txn, schema, write.context, write.request, self._plugins)
+            outcome = SUCCESS
+        else:
+            outcome = self._apply(write, txn)
         answered = controls.after(txn, self._schemas.current(txn))
         return replace(outcome, controls=answered) if answered else outcome
 

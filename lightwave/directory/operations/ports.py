@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
+from lightwave.directory.access.token import Token
 from lightwave.directory.ldap.messages import AddRequest, DeleteRequest, ModifyDNRequest, ModifyRequest
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.drafts import (
@@ -17,6 +18,7 @@ from lightwave.directory.operations.drafts import (
     DraftEntry,
     DraftModify,
     DraftRename,
+    PasswordModifyRequest,
     RefreshRequest,
 )
 from lightwave.directory.schema.schema import Schema
@@ -25,7 +27,9 @@ from lightwave.directory.store.writing import Change, WriteTransaction
 
 T = TypeVar("T")
 
-WriteRequest = AddRequest | ModifyRequest | DeleteRequest | ModifyDNRequest | RefreshRequest
+WriteRequest = (
+    AddRequest | ModifyRequest | DeleteRequest | ModifyDNRequest | RefreshRequest | PasswordModifyRequest
+)
 
 
 class Target(NamedTuple):
@@ -99,6 +103,12 @@ class Liveness(Protocol):
 
     def check_live(self, txn: ReadTransaction, context: Context) -> None:
         """Raises DirectoryError when the requester may no longer act."""
+
+    def renewed(self, txn: WriteTransaction, token: Token) -> Token:
+        """The requester's token after a write that set secrets: another where they are his own, else the same.
+
+        `check_live` has passed in this transaction, so what makes the old token invalid is this very write.
+        """
 
 
 class Threads(Protocol):

@@ -326,6 +326,8 @@ class LDAPConnection(protocol.Protocol):
 
     def answer(self, message_id: int, tag: int, outcome: Outcome) -> None:
         """Send an LDAPResult and take the request off the books."""
+        if outcome.token is not None and outcome.token.guid == self.token.guid:
+            self.set_token(outcome.token)
         self.send(self.encode_outcome(message_id, tag, outcome))
 
     def refusal(self, message_id: int, tag: int, error: BaseException) -> bytes:

@@ -17,7 +17,7 @@ from lightwave.directory.operations.search import Searches
 from lightwave.directory.server.counting import OperationCounts
 from lightwave.directory.server.operation_log import OperationLog
 from lightwave.directory.server.persisting import Followers
-from lightwave.directory.server.settings import ADMINISTRATOR_LIMITS, Settings, SettingsSource
+from lightwave.directory.server.settings import ADMINISTRATOR_LIMITS, Settings, SettingsSource, own_limits
 from lightwave.directory.server.turn import Turn
 from lightwave.directory.store.environment import Store
 from lightwave.identity.authentication import Authenticator
@@ -70,7 +70,10 @@ class DirectoryService:
         """What the bearer of `token` may ask for."""
         if token.is_administrator:
             return ADMINISTRATOR_LIMITS
-        return settings.anonymous if token.is_anonymous else settings.signed_in
+        if token.is_anonymous:
+            return settings.anonymous
+        own = token.limits
+        return settings.signed_in if own is None else own_limits(settings.signed_in, own)
 
     def next_serial(self) -> int:
         """A number for a new connection, for logs."""

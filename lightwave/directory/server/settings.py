@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from lightwave.directory.access.token import OwnLimits
 from lightwave.directory.ldap.limits import MAX_PDU_SIGNED_IN
 from lightwave.directory.operations.context import Limits
 from lightwave.directory.schema.normalisation import NormalisedDN
@@ -56,6 +57,17 @@ class Settings:
 
 
 DEFAULTS = Settings()
+
+
+def own_limits(limits: Limits, own: OwnLimits) -> Limits:
+    """Limits of all who sign in, as far as the identity has none of its own."""
+    return replace(
+        limits,
+        size=limits.size if own.size is None else own.size,
+        time=limits.time if own.time is None else float(own.time),
+        look_through=limits.look_through if own.look_through is None else own.look_through,
+        idle=limits.idle if own.idle is None else float(own.idle),
+    )
 
 
 class SettingsSource:
