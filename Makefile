@@ -1,6 +1,6 @@
 # One command for each thing. Every target sets up what it needs and is quick when that is there already.
 #
-#   make run     a first node: the domain lightwave.local in ./data, ports 10389 and 10636 on this machine only
+#   make run     a first node: the domain lightwave.local in ./data, LDAP and HTTPS on 10389, 10636, 10443, local only
 #   make test    the tests, with real clients from Debian's packages
 #   make lint    ruff, mypy --strict, import-linter
 #   make bench   side by side with slapd (BENCH="--people 1000000" for more than the default)

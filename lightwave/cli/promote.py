@@ -46,7 +46,7 @@ COSTS = {"standard": HashingCost(), "minimum": MINIMUM}
     "--port-offset",
     default=0,
     show_default=True,
-    help="Added to each standard port (LDAP 389, LDAPS 636); with 10000 nothing needs root.",
+    help="Added to each standard port (LDAP 389, LDAPS 636, HTTP 80, HTTPS 443); with 10000 nothing needs root.",
 )
 @click.option(
     "--password-file",
@@ -126,6 +126,8 @@ def _as_json(done: Promoted) -> dict[str, object]:
         "ca": str(configuration.ca_path),
         "ldapPort": configuration.ldap_port,
         "ldapsPort": configuration.ldaps_port,
+        "httpPort": configuration.http_port,
+        "httpsPort": configuration.https_port,
     }
 
 
@@ -153,13 +155,18 @@ def _commands(done: Promoted, data: Path) -> list[str]:
     plain = f"ldap://{address}:{configuration.ldap_port}"
     secure = f"ldaps://{address}:{configuration.ldaps_port}"
     local = "ldapi://" + quote(str(configuration.ldapi_path), safe="")
+    web = f"https://{address}:{configuration.https_port}"
+    authority = shlex.quote(str(data / configuration.ca_path.name))
     secret = f"-w '{done.password}'" if done.password is not None else "-W"
-    trusted = f"LDAPTLS_CACERT={shlex.quote(str(data / configuration.ca_path.name))}"
+    trusted = f"LDAPTLS_CACERT={authority}"
+    login = f"-u 'Administrator@{configuration.domain}{':' + done.password if done.password else ''}'"
     return [
         f"ldapsearch -x -LLL -H {plain} -s base -b '' +",
         f"ldapwhoami -Q -Y EXTERNAL -H {local}",
         f"{trusted} ldapsearch -x -LLL -H {secure} -D '{done.administrator_dn}' {secret} -b '{base}' dn",
         f"{trusted} ldapwhoami -x -ZZ -H {plain} -D '{done.administrator_dn}' {secret}",
+        f"curl -sS --cacert {authority} {web}/ready",
+        f"curl -sS --cacert {authority} {login} '{web}/v1/vmdir/ldap?dn={quote(base)}'",
         f"{_program()} status --data {shlex.quote(str(data))}",
     ]
 

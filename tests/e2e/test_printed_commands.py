@@ -22,11 +22,12 @@ def printed_commands(text: str) -> list[str]:
 
 def test_the_commands_that_promote_prints(short_folder: Path) -> None:
     require_client("ldapsearch")
+    require_client("curl")
     data, offset = short_folder / "data", free_offset()
     place = ["--data", str(data), "--port-offset", str(offset), "--bind", "127.0.0.1"]
     text = run_lightwave(["promote", "--domain", "lightwave.local", *place])
     commands = printed_commands(text)
-    assert len(commands) >= 4, text
+    assert len(commands) >= 7, text
     node = Node(data, "lightwave.local", "", offset)
     environment = dict(os.environ, PATH=f"{LIGHTWAVE.parent}:{os.environ['PATH']}")
     node.start()

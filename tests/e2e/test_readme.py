@@ -48,6 +48,7 @@ def plain(line: str) -> str:
 def house(short_folder: Path) -> Iterator[Node]:
     """What `make run` makes, on other ports."""
     require_client("ldapsearch")
+    require_client("curl")
     node = Node.promote(short_folder / "data", domain="lightwave.local")
     node.start()
     yield node
@@ -58,6 +59,7 @@ def run_tour(house: Node, steps: list[Step]) -> list[str]:
     """What each step printed."""
     script = "".join(f"{step.commands}echo '{_END}'\n" for step in steps)
     script = script.replace("10389", str(house.port)).replace("10636", str(house.tls_port))
+    script = script.replace("10443", str(443 + house.port_offset))
     script = script.replace("'the one that make run printed'", f"'{house.password}'")
     script = script.replace("$PWD/.venv/bin", str(LIGHTWAVE.parent))
     done = subprocess.run(
