@@ -113,7 +113,7 @@ def restore(
 def _configuration(data: Path, manifest: Manifest, wishes: Wishes) -> NodeConfiguration:
     node = manifest.node
     try:
-        domain, hostname = check_domain(str(node["domain"])), str(node["hostname"])
+        domain, hostname = check_domain(str(node["domain"])), check_hostname(str(node["hostname"]))
         bind = tuple(str(address) for address in node["bind"])
         offset = int(node["portOffset"])
     except (KeyError, TypeError, ValueError):

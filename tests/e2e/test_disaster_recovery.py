@@ -12,6 +12,7 @@ from pathlib import Path
 import lmdb
 import pytest
 
+from clients import require_client
 from commands import answer, succeed
 from node import ADMINISTRATOR_PASSWORD, LIGHTWAVE, Node, free_offset, run_lightwave
 from reference import wire
@@ -130,6 +131,30 @@ def test_a_deleted_entry_comes_back_while_the_node_serves(node: Node, short_fold
     assert after["entryUUID"] == before["entryUUID"]
     assert after["createTimestamp"] == before["createTimestamp"]
     assert may_sign_in(node, ANN, "Ann's own secret")
+    assert answer("check", "--data", node.folder)["findings"] == []
+
+
+def test_undelete_with_openldaps_tools(node: Node) -> None:
+    require_client("ldapmodify")
+    add_ann(node)
+    with node.local_administrator() as connection:
+        before = dict(connection.ask(wire.search(ANN, scope=wire.BASE, attributes=["*", "+"])).entries)
+        guid = before[ANN.encode()]["entryUUID"][0].decode()
+        assert connection.ask(wire.delete(ANN)).code == 0
+    change = (
+        f"dn: uid=ann\\0ADEL:{guid},cn=Deleted Objects,{BASE}\nchangetype: modify\ndelete: isDeleted\n-\n"
+        f"replace: distinguishedName\ndistinguishedName: {ANN}\n-\nadd: sn\nsn: Ann\n-\nadd: cn\ncn: Ann\n"
+    )
+    tool = ["ldapmodify", "-Q", "-Y", "EXTERNAL", "-H", node.local_url]
+    shows_deleted = ["-e", "!1.2.840.113556.1.4.417"]
+    refused = subprocess.run(tool, input=change, capture_output=True, text=True, check=False)
+    assert refused.returncode == 19, refused.stderr  # constraintViolation
+    done = subprocess.run([*tool, *shows_deleted], input=change, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with node.local_administrator() as connection:
+        after = dict(connection.ask(wire.search(ANN, scope=wire.BASE, attributes=["*", "+"])).entries)
+    assert after[ANN.encode()]["entryUUID"] == before[ANN.encode()]["entryUUID"]
+    assert after[ANN.encode()]["sn"] == [b"Ann"]
     assert answer("check", "--data", node.folder)["findings"] == []
 
 

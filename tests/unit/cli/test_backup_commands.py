@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from lightwave.server.locks import ServingLock
 from lightwave.server.node import open_store, schema_source
 from lightwave.server.offline import write_now
 from lightwave.server.restore import Wishes, restore
-from node import run_lightwave
+from node import LIGHTWAVE, run_lightwave
 
 BASE = "dc=example,dc=com"
 SALES = f"ou=sales,{BASE}"
@@ -118,6 +119,25 @@ def test_neg_a_cut_backup_is_refused_everywhere(sales: Path, tmp_path: Path) -> 
         assert isinstance(result.exception, BackupError)
         assert "was cut short" in str(result.exception)
     assert not (tmp_path / "restored").exists()
+
+
+def test_neg_a_full_disk_leaves_nothing(sales: Path, short_folder: Path) -> None:
+    for command in (
+        f"backup --data {sales} --to {short_folder}/full",
+        f"restore --from {short_folder}/whole --data {short_folder}/restored --keyring {sales}.keyring",
+    ):
+        if command.startswith("restore"):
+            back_up(sales, short_folder / "whole")
+        done = subprocess.run(
+            ["/bin/sh", "-c", f"ulimit -f 2; exec {LIGHTWAVE} {command}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1, done.stderr
+        assert done.stderr.startswith("Error: ")
+        assert "\n" not in done.stderr.strip()
+    assert [path.name for path in short_folder.glob("[!n]*")] == ["whole"]
 
 
 # --- restore ---------------------------------------------------------------------------------------------------------

@@ -105,6 +105,27 @@ def test_a_full_backup_is_the_store(store: Store, tmp_path: Path) -> None:
         assert contents(copy) == contents(store)
 
 
+def test_change_numbers_and_clock_go_on_above_all_that_was_seen(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    busy_store(store)
+    clock.now += 3_600
+    with store.write() as transaction:
+        last = transaction.begin_change()
+        add(transaction, 1, b"cn=last", change=last)
+    path = back_up(store, tmp_path / "full")
+    with restored(tmp_path / "copy", path) as copy:  # on a machine whose clock is an hour behind
+        assert copy.server_guid == store.server_guid
+        copy.renew_server(bytes(range(48, 64)))
+        with copy.write() as transaction:
+            change = transaction.begin_change()
+            add(transaction, 1, b"cn=first", change=change)
+        assert change.stamp.clock > last.stamp.clock
+        assert change.stamp.server == bytes(range(48, 64))
+        assert change.usn > last.usn
+        assert contents(copy)
+
+
 def test_increments_add_up_to_the_store(store: Store, tmp_path: Path) -> None:
     ids = busy_store(store)
     full = back_up(store, tmp_path / "full")
