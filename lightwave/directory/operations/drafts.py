@@ -27,6 +27,15 @@ class RefreshRequest:
     ttl: int
 
 
+@dataclass(frozen=True, slots=True)
+class PasswordModifyRequest:
+    """RFC 3062 §2.1: the entry's password becomes `new`. old: None where the client does not prove it."""
+
+    dn: bytes
+    old: bytes | None = field(repr=False)
+    new: bytes = field(repr=False)
+
+
 @dataclass(slots=True)
 class DraftEntry:
     """An entry that is about to be added: schema and access have passed."""

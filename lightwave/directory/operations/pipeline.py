@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any, NamedTuple
 
+from lightwave.directory.access.token import Token
 from lightwave.directory.ldap.messages import AddRequest, DeleteRequest, ModifyDNRequest, ModifyRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations import (
@@ -29,7 +32,7 @@ from lightwave.directory.operations import (
     rename,
     undelete,
 )
-from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.context import Context, Limits
 from lightwave.directory.operations.controlled_writes import WriteControls
 from lightwave.directory.operations.drafts import PasswordModifyRequest
 from lightwave.directory.operations.outcome import (
@@ -61,6 +64,11 @@ from lightwave.directory.store.writing import WriteTransaction
 
 ATTEMPTS = 3
 
+_BOUNDS: dict[type, Callable[[Any, Limits], None]] = {
+    AddRequest: bounds.check_add_request,
+    ModifyRequest: bounds.check_modify_request,
+}
+
 Done = Callable[[Outcome], None]
 
 _log = logging.getLogger(__name__)
@@ -77,6 +85,38 @@ class _Write:
     parsed: add.ParsedEntry | None = None
     """an add that had to be parsed for its plan"""
     effects: tuple[Effect, ...] = ()
+
+
+class GroupOutcome(NamedTuple):
+    """What became of writes that were to be done together.
+
+    failed: position of the one that failed, None where none did or the failure is of none of them. outcome: success,
+    or the failure. outcomes: of each write, where all were done.
+    """
+
+    failed: int | None
+    outcome: Outcome
+    outcomes: tuple[Outcome, ...] = ()
+
+
+@dataclass(slots=True)
+class _Group:
+    """Several writes on their way as one."""
+
+    writes: list[_Write]
+    done: Callable[[GroupOutcome], None]
+    attempts: int = ATTEMPTS
+    waiting: deque[list[Preparation]] = field(default_factory=deque)
+    """of the writes that are not prepared yet: what was planned"""
+
+
+class _Failed(Exception):
+    """One of several writes failed."""
+
+    def __init__(self, position: int, error: BaseException) -> None:
+        super().__init__(str(error))
+        self.position = position
+        self.error = error
 
 
 class WritePipeline:
@@ -105,15 +145,24 @@ class WritePipeline:
 
     def submit(self, context: Context, request: WriteRequest, done: Done) -> None:
         """Runs one write; `done` gets its outcome after the commit that made it durable."""
-        try:
-            if isinstance(request, AddRequest):
-                bounds.check_add_request(request, context.limits)
-            elif isinstance(request, ModifyRequest):
-                bounds.check_modify_request(request, context.limits)
-        except DirectoryError as error:
-            self._finish(context, error, done)
-            return
+        check = _BOUNDS.get(type(request))
+        if check is not None:
+            try:
+                check(request, context.limits)
+            except DirectoryError as error:
+                self._finish(context, error, done)
+                return
         self._attempt(_Write(context, request, done))
+
+    def submit_all(
+        self, updates: Sequence[tuple[Context, WriteRequest]], done: Callable[[GroupOutcome], None]
+    ) -> None:
+        """Runs several writes in the given order as one operation: all of them are committed, or none is.
+
+        What has to be prepared is planned for all of them before the first is applied, on what is there then.
+        """
+        writes = [_Write(context, request, _ignore) for context, request in updates]
+        self._attempt_all(_Group(writes, done))
 
     def submit_operation(
         self, context: Context, apply: Callable[[WriteTransaction, Schema], Outcome], done: Done
@@ -197,6 +246,75 @@ class WritePipeline:
             raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "passwords can't be set here")
         return list[Preparation](found)
 
+    def _attempt_all(self, group: _Group) -> None:
+        position = 0
+        try:
+            for position, write in enumerate(group.writes):  # noqa: B007  names the write that failed
+                if (check := _BOUNDS.get(type(write.request))) is not None:
+                    check(write.request, write.context.limits)
+                group.waiting.append(self._plan(write))
+        except Exception as error:  # noqa: BLE001  the one exit turns every failure into a result
+            self._finish_all(group, _Failed(position, error))
+            return
+        self._prepare_all(group)
+
+    def _prepare_all(self, group: _Group) -> None:
+        """Runs what was planned, one write after the other: what is heavy goes to the threads piece by piece."""
+        while group.waiting:
+            position = len(group.writes) - len(group.waiting)
+            preparations = group.waiting.popleft()
+            if any(one.heavy for one in preparations):
+                self._threads.run(partial(_run, preparations), partial(self._prepared_one, group, position))
+                return
+            try:
+                group.writes[position].effects = _run(preparations)
+            except Exception as error:  # noqa: BLE001  as above
+                self._finish_all(group, _Failed(position, error))
+                return
+        self._committer.submit(partial(self._apply_all, group), partial(self._committed_all, group))
+
+    def _prepared_one(self, group: _Group, position: int, result: tuple[Effect, ...] | BaseException) -> None:
+        if isinstance(result, BaseException):
+            self._finish_all(group, _Failed(position, result))
+            return
+        group.writes[position].effects = result
+        self._prepare_all(group)
+
+    def _apply_all(self, group: _Group, txn: WriteTransaction) -> tuple[Outcome, ...]:
+        outcomes: list[Outcome] = []
+        token: Token | None = None
+        for position, one in enumerate(group.writes):
+            write = one if token is None else replace(one, context=replace(one.context, token=token))
+            apply = self._apply_controlled if write.context.controls else self._apply
+            try:
+                outcomes.append(apply(write, txn))
+                token = outcomes[-1].token or token
+            except (DirectoryError, PreconditionBroken) as error:
+                raise _Failed(position, error) from error
+        return tuple(outcomes)
+
+    def _committed_all(self, group: _Group, result: tuple[Outcome, ...] | BaseException) -> None:
+        if isinstance(result, tuple):
+            group.done(GroupOutcome(None, SUCCESS, result))
+        elif (
+            isinstance(result, _Failed)
+            and isinstance(result.error, PreconditionBroken)
+            and group.attempts > 1
+        ):
+            group.attempts -= 1
+            self._attempt_all(group)
+        else:
+            self._finish_all(group, result)
+
+    def _finish_all(self, group: _Group, error: BaseException) -> None:
+        failed = error.position if isinstance(error, _Failed) else None
+        reason = error.error if isinstance(error, _Failed) else error
+        self._finish(
+            group.writes[failed or 0].context,
+            reason,
+            lambda outcome: group.done(GroupOutcome(failed, outcome)),
+        )
+
     def _prepared(self, write: _Write, result: tuple[Effect, ...] | BaseException) -> None:
         if isinstance(result, BaseException):
             self._finish(write.context, result, write.done)
@@ -222,10 +340,8 @@ class WritePipeline:
         schema = self._schemas.current(txn)
         if isinstance(request, ModifyRequest):
             modify.apply(txn, schema, context, request, effects, self._plugins)
-            if effects and self._liveness is not None:
-                # A change of one's own password must not end the connection that made it.
-                token = self._liveness.renewed(txn, context.token)
-                return SUCCESS if token is context.token else replace(SUCCESS, token=token)
+            if effects:
+                return self._renewed(txn, context)
         elif isinstance(request, AddRequest):
             add.apply(txn, schema, context, request, self._new_guid(), effects, self._plugins, write.parsed)
         elif isinstance(request, DeleteRequest):
@@ -234,9 +350,17 @@ class WritePipeline:
             rename.apply(txn, schema, context, request, self._plugins)
         elif isinstance(request, PasswordModifyRequest):
             password_modify.apply(txn, schema, context, request, effects, self._plugins)
+            return self._renewed(txn, context)
         else:
             return dynamic.apply(txn, schema, context, request)
         return SUCCESS
+
+    def _renewed(self, txn: WriteTransaction, context: Context) -> Outcome:
+        """Success of a write that set secrets: a change of one's own must not end the connection that made it."""
+        if self._liveness is None:
+            return SUCCESS
+        token = self._liveness.renewed(txn, context.token)
+        return SUCCESS if token is context.token else replace(SUCCESS, token=token)
 
     def _apply_controlled(self, write: _Write, txn: WriteTransaction) -> Outcome:
         """The same for a write with controls."""
@@ -271,6 +395,10 @@ class WritePipeline:
                 extra={"correlation": context.correlation},
             )
         done(outcome)
+
+
+def _ignore(outcome: Outcome) -> None:
+    """Of a write that is one of several: the group hears."""
 
 
 def _run(preparations: Sequence[Preparation]) -> tuple[Effect, ...]:

@@ -60,8 +60,11 @@ from lightwave.directory.ldap.update_controls import (
     POST_READ,
     PRE_READ,
     RELAX_RULES,
+    TRANSACTION,
     decode_attribute_selection,
+    decode_transaction,
 )
+from lightwave.directory.operations.drafts import PasswordModifyRequest
 from lightwave.wire.ber import BerError
 
 _ENTRY_REQUESTS = (
@@ -128,6 +131,7 @@ SERVED = (
     ServedControl(POST_READ, (AddRequest, ModifyRequest, ModifyDNRequest), decode_attribute_selection),
     ServedControl(PERMISSIVE_MODIFY, (ModifyRequest,), check_no_value),
     ServedControl(RELAX_RULES, _UPDATE, check_no_value),
+    ServedControl(TRANSACTION, (*_UPDATE, PasswordModifyRequest), decode_transaction),
     ServedControl(PERSISTENT_SEARCH, _SEARCH, lambda control: decode_persistent_search(control.value)),
 )
 _BY_OID = {one.oid: one for one in SERVED}
@@ -180,3 +184,11 @@ def check_controls(kind: type, controls: tuple[Control, ...]) -> RequestControls
         SUBENTRIES in values,
         values,
     )
+
+
+def transaction_of(controls: tuple[Control, ...]) -> bytes | None:
+    """The identifier of the transaction that checked controls make a request part of (RFC 5805 §2.2), or None."""
+    for control in controls:
+        if control.oid == TRANSACTION:
+            return control.value
+    return None

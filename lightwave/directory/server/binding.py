@@ -19,6 +19,7 @@ from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.outcome import log_failure, outcome_of
 from lightwave.directory.operations.request_controls import check_controls
 from lightwave.directory.server.service import log
+from lightwave.directory.server.transactions import forget as forget_transaction
 from lightwave.identity.authentication import BindCandidate, VerifiedBind, is_anonymous_bind
 from lightwave.identity.ldap_results import result_code
 from lightwave.identity.refusals import AuthenticationFailed, Refusal
@@ -45,6 +46,8 @@ def serve_bind(
 ) -> None:
     """Begin a bind as soon as nothing is being written on this connection."""
     connection.searches.clear()
+    if connection.transaction is not None:  # RFC 5805 §3.5
+        forget_transaction(connection)
     if connection.writes:
         connection.when_written(lambda: _begin_later(connection, message))
     else:

@@ -28,6 +28,8 @@ from lightwave.directory.server import requests
 from lightwave.directory.server.searching import OCTETS, RunningSearches
 from lightwave.directory.server.service import DirectoryService, log
 from lightwave.directory.server.settings import DEFAULTS, MAX_PDU_ANONYMOUS, Settings
+from lightwave.directory.server.transactions import Transaction
+from lightwave.directory.server.transactions import forget as forget_transaction
 from lightwave.identity.peers import peer_uid, tls_channel
 from lightwave.identity.refusals import NotLive
 from lightwave.sasl.channel import Channel
@@ -82,6 +84,7 @@ class LDAPConnection(protocol.Protocol):
         self._live_until = 0.0
         self._after_writes: list[Any] = []
         self._unsent: list[bytes] = []
+        self.transaction: Transaction | None = None
 
     # --- Twisted's side
     # --------------------------------------------------------------------------------------------
@@ -124,6 +127,8 @@ class LDAPConnection(protocol.Protocol):
         self.searches.clear()
         self._waiting.clear()
         self.session.outstanding.clear()
+        if self.transaction is not None:
+            forget_transaction(self)
         if self._idle_timer is not None:
             self._idle_timer.cancel()
             self._idle_timer = None
@@ -287,6 +292,11 @@ class LDAPConnection(protocol.Protocol):
         largest = MAX_PDU_ANONYMOUS if token.is_anonymous else self.settings.max_pdu
         session.limits.max_pdu = largest
 
+    def renew(self, token: Token) -> None:
+        """Go on under the token that a change of one's own password gave, unless somebody else signed in meanwhile."""
+        if token.guid == self.token.guid:
+            self.set_token(token)
+
     # --- answers
     # ---------------------------------------------------------------------------------------------------
 
@@ -326,8 +336,8 @@ class LDAPConnection(protocol.Protocol):
 
     def answer(self, message_id: int, tag: int, outcome: Outcome) -> None:
         """Send an LDAPResult and take the request off the books."""
-        if outcome.token is not None and outcome.token.guid == self.token.guid:
-            self.set_token(outcome.token)
+        if outcome.token is not None:
+            self.renew(outcome.token)
         self.send(self.encode_outcome(message_id, tag, outcome))
 
     def refusal(self, message_id: int, tag: int, error: BaseException) -> bytes:

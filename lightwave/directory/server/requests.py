@@ -29,9 +29,9 @@ from lightwave.directory.ldap.responses import (
     TAG_MODIFY_RESPONSE,
 )
 from lightwave.directory.operations.compare import compare
-from lightwave.directory.operations.outcome import Outcome
-from lightwave.directory.operations.request_controls import check_controls
-from lightwave.directory.server import binding, extended
+from lightwave.directory.operations.outcome import SUCCESS, Outcome
+from lightwave.directory.operations.request_controls import check_controls, transaction_of
+from lightwave.directory.server import binding, extended, transactions
 
 if TYPE_CHECKING:
     from lightwave.directory.schema.schema import Schema
@@ -63,6 +63,11 @@ def _serve_write(
     message_id, tag = message.message_id, _WRITE_TAGS[kind]
     try:
         check_controls(kind, message.controls)
+        if message.controls and (identifier := transaction_of(message.controls)) is not None:
+            context = connection.context(message.controls)
+            transactions.specify(connection, message_id, context, request, identifier)
+            out.append(connection.encode_outcome(message_id, tag, SUCCESS))
+            return
     except Exception as error:  # noqa: BLE001  the client gets a result, the log the rest
         out.append(connection.refusal(message_id, tag, error))
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from lightwave.directory.access.token import Token
@@ -17,7 +18,13 @@ from lightwave.directory.operations.search import Searches
 from lightwave.directory.server.counting import OperationCounts
 from lightwave.directory.server.operation_log import OperationLog
 from lightwave.directory.server.persisting import Followers
-from lightwave.directory.server.settings import ADMINISTRATOR_LIMITS, Settings, SettingsSource, own_limits
+from lightwave.directory.server.settings import (
+    ADMINISTRATOR_LIMITS,
+    Network,
+    Settings,
+    SettingsSource,
+    own_limits,
+)
 from lightwave.directory.server.turn import Turn
 from lightwave.directory.store.environment import Store
 from lightwave.identity.authentication import Authenticator
@@ -25,6 +32,7 @@ from lightwave.identity.liveness import TokenLiveness
 
 if TYPE_CHECKING:
     from lightwave.directory.server.connection import LDAPConnection
+    from lightwave.directory.server.transactions import Transaction
 
 log = logging.getLogger("lightwave.ldap")
 
@@ -50,11 +58,13 @@ class DirectoryService:
     """context factory for StartTLS; None where the node has no certificate"""
     connections: set[LDAPConnection] = field(default_factory=set)
     followers: Followers = field(default_factory=Followers)
+    transactions: set[Transaction] = field(default_factory=set)
     serial: int = 0
     stride: int = 1
     counts: OperationCounts = field(default_factory=OperationCounts)
     turn: Turn = field(init=False)
     operations: OperationLog = field(init=False)
+    _proxies: tuple[Network, ...] = ()
 
     def __post_init__(self) -> None:
         self.turn = Turn(self.store, self.schemas)
@@ -64,6 +74,7 @@ class DirectoryService:
         """Have the settings that hold for open connections take effect; called now and then."""
         with self.store.read() as txn:
             settings = self.settings.current(txn, self.schemas.current(txn))
+        self._proxies = settings.trusted_proxies
         self.operations.configure(settings.operation_log, settings.slow_operation / 1000, self.connections)
 
     def limits_of(self, token: Token, settings: Settings) -> Limits:
@@ -79,6 +90,13 @@ class DirectoryService:
         """A number for a new connection, for logs."""
         self.serial += self.stride
         return self.serial
+
+    def is_proxy(self, host: str) -> bool:
+        """Whether an address is that of a proxy which is trusted to say who its client is."""
+        if not self._proxies:
+            return False
+        address = ip_address(host.partition("%")[0])
+        return any(address in network for network in self._proxies)
 
     def number_connections(self, first: int, stride: int) -> None:
         """Give connections the numbers after `first`, each `stride`th: others are those of other processes."""

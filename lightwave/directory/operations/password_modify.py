@@ -1,0 +1,113 @@
+"""Password Modify (RFC 3062): an entry gets one new password, and loses those that it had.
+
+Whoever may write the entry sets its password. Everybody may change his own by proving that he knows it: that is a
+right of its own, as User-Change-Password is in Active Directory. All else is a modify: the password is prepared by the
+same port, hashed in a thread, and the plug-ins see the change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lightwave.directory.access.rights import Right
+from lightwave.directory.ldap.messages import Modification, ModifyKind, ModifyRequest
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations import modify
+from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.drafts import PasswordModifyRequest
+from lightwave.directory.operations.gather import (
+    check_attribute_right,
+    check_right,
+    classes_of,
+    denied,
+    find,
+    is_referral,
+    referral,
+)
+from lightwave.directory.operations.modify import Gathered
+from lightwave.directory.operations.ports import Effect, Plugin, Preparation
+from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.record import TOMBSTONE
+from lightwave.directory.store.writing import WriteTransaction
+
+_ATTRIBUTE = "userPassword"
+_CLEAR = b"{CLEARTEXT}"
+"""marks a value as the password itself: one that begins like a hash is none here"""
+
+
+def as_modify(request: PasswordModifyRequest) -> ModifyRequest:
+    """The same as changes of userPassword: the old one is proved, then all are replaced."""
+    changes = []
+    if request.old is not None:
+        changes.append(Modification(ModifyKind.DELETE, _ATTRIBUTE, (_CLEAR + request.old,)))
+    changes.append(Modification(ModifyKind.REPLACE, _ATTRIBUTE, (_CLEAR + request.new,)))
+    return ModifyRequest(request.dn, tuple(changes))
+
+
+def gather(
+    txn: ReadTransaction, schema: Schema, context: Context, request: PasswordModifyRequest
+) -> Gathered:
+    """Finds the entry and decides access; raises DirectoryError."""
+    token = context.token
+    if token.is_anonymous:
+        raise denied(context)
+    _, secrets = modify.parse_changes(schema, as_modify(request))
+    place = find(txn, schema, context, request.dn)
+    record = txn.record(place.tenant, place.entry_id)
+    if is_referral(txn, schema, record) and not context.manages_dsa_it:
+        raise referral(txn, txn.dn(place.tenant, place.entry_id, record), record)
+    if record.flags & TOMBSTONE:
+        raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "a deleted entry can't be changed")
+    is_own = token.tenant == place.tenant and token.entry_id == place.entry_id
+    if not (is_own and request.old is not None):
+        try:
+            decision = check_right(txn, context, place.tenant, place.entry_id, record, Right.WRITE_PROPERTY)
+            check_attribute_right(txn, context, decision.writable, secrets[0].description)
+        except DirectoryError:
+            if is_own:
+                raise DirectoryError(
+                    ResultCode.UNWILLING_TO_PERFORM, "the old password is needed to change one's own"
+                ) from None
+            raise
+    return Gathered(place, record, classes_of(txn, schema, record), [], secrets)
+
+
+def apply(
+    txn: WriteTransaction,
+    schema: Schema,
+    context: Context,
+    request: PasswordModifyRequest,
+    effects: Sequence[Effect],
+    plugins: Sequence[Plugin],
+) -> None:
+    """Stores what was prepared; raises DirectoryError or PreconditionBroken, and then nothing may be committed."""
+    gathered = gather(txn, schema, context, request)
+    for effect in effects:
+        effect.verify(txn, gathered.target)
+    draft = modify.check(txn, schema, context, gathered, effects)
+    for plugin in plugins:
+        plugin.on_modify(txn, context, draft)
+    modify.issue(txn, context, draft, effects)
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedPreparation:
+    """A preparation in which a wrong old password is refused as slapd refuses it (RFC 3062 §3 leaves the code open)."""
+
+    preparation: Preparation
+
+    @property
+    def heavy(self) -> bool:
+        """See `Preparation`."""
+        return self.preparation.heavy
+
+    def run(self) -> Effect:
+        """See `Preparation`."""
+        try:
+            return self.preparation.run()
+        except DirectoryError as error:
+            if error.code is ResultCode.NO_SUCH_ATTRIBUTE:
+                raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "the old password is wrong") from None
+            raise
