@@ -183,7 +183,8 @@ class Node:
         configuration = self._configuration
         check_local_path(configuration)
         self._threads.start()
-        sockets = Sockets(self._reactor, self._worker.sockets, self._heart)
+        self._observe_settings()
+        sockets = Sockets(self._reactor, self._worker.sockets, self._heart, self._service.is_proxy)
         try:
             self._ports = listen_tcp(
                 sockets,
@@ -205,7 +206,6 @@ class Node:
                 f"can't listen: {error}; choose another --port-offset or --bind"
             ) from error
         self._reactor.callLater(0, self._keep_up)
-        self._observe_settings()
         if self._worker.lifeline is not None:
             self._reactor.addReader(Lifeline(self._worker.lifeline, self._reactor.stop))
         self._heart.beat()

@@ -12,11 +12,13 @@ import errno
 import logging
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from twisted.internet import tcp, unix
+
+from lightwave.web.proxied import ProxiedFactory
 
 BACKLOG = 1_024
 YIELD_SECONDS = 0.002
@@ -49,7 +51,10 @@ class Sockets:
         reactor: Any,
         inherited: Mapping[Place, socket.socket] | None = None,
         sharing: Sharing | None = None,
+        is_proxy: Callable[[str], bool] | None = None,
     ) -> None:
+        """is_proxy: whether an address is that of a trusted proxy."""
+        self._is_proxy = is_proxy
         self._reactor = reactor
         self._inherited = inherited
         self._sharing = sharing
@@ -60,6 +65,8 @@ class Sockets:
         `::` beside other addresses is left out where the machine has no IPv6.
         """
         ports: list[Any] = []
+        if self._is_proxy is not None:
+            factory = ProxiedFactory(factory, self._is_proxy)
         try:
             for address in addresses:
                 if self._inherited is not None:

@@ -58,6 +58,7 @@ def test_each_setting_of_a_node_stands_in_the_operations_with_its_default() -> N
         "lwHashingPasses": HashingCost().passes,
         "lwOperationLog": DEFAULTS.operation_log.value,
         "lwSlowOperationMilliseconds": DEFAULTS.slow_operation,
+        "lwTrustedProxy": "none",
         "lwScramIterations": HashingCost().iterations,
     }
     for prefix, limits in (("", SIGNED_IN_LIMITS), ("Anonymous", ANONYMOUS_LIMITS)):

@@ -9,7 +9,9 @@ anonymous clients, and the local socket is open whatever `lwMaxConnections` says
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from lightwave.directory.access.token import OwnLimits
 from lightwave.directory.ldap.limits import MAX_PDU_SIGNED_IN
@@ -21,6 +23,7 @@ from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import Record
 
+Network = IPv4Network | IPv6Network
 UNLIMITED = 1 << 60
 MAX_PDU_ANONYMOUS = 256 * 1024
 """bytes of a request of somebody who has not signed in"""
@@ -42,6 +45,9 @@ ADMINISTRATOR_LIMITS = Limits(
 )
 
 
+_log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What an administrator may set for a node. max_pdu: bytes, for signed-in identities."""
@@ -54,6 +60,7 @@ class Settings:
     operation_log: Mode = Mode.OFF
     slow_operation: int = 1_000
     """milliseconds from which an operation is slow"""
+    trusted_proxies: tuple[Network, ...] = ()
 
 
 DEFAULTS = Settings()
@@ -123,6 +130,7 @@ def _read(txn: ReadTransaction, schema: Schema, record: Record) -> Settings:
         max_connections=number("lwMaxConnections", DEFAULTS.max_connections),
         operation_log=_mode(_values(txn, schema, record, "lwOperationLog")),
         slow_operation=number("lwSlowOperationMilliseconds", DEFAULTS.slow_operation),
+        trusted_proxies=_networks(_values(txn, schema, record, "lwTrustedProxy")),
     )
 
 
@@ -131,6 +139,18 @@ def _bounded(value: bytes) -> int:
     if value.startswith(b"-"):
         return 1
     return UNLIMITED if len(value) > len(str(UNLIMITED)) else min(max(1, int(value)), UNLIMITED)
+
+
+def _networks(values: list[bytes]) -> tuple[Network, ...]:
+    """Addresses and networks; what is neither trusts nobody, and is said in the log."""
+    found = []
+    for value in values:
+        text = value.decode("ascii", "replace").strip()
+        try:
+            found.append(ip_network(text))
+        except ValueError:
+            _log.warning("lwTrustedProxy: '%s' is no address and no network; it is passed over", text)
+    return tuple(found)
 
 
 def _mode(values: list[bytes]) -> Mode:
