@@ -9,7 +9,7 @@ import os
 import time
 from dataclasses import dataclass
 
-from lightwave.directory.store.compacting import compact_file
+from lightwave.directory.store.compacting import begin_anew, compact_file
 from lightwave.directory.store.files import unused
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration
 from lightwave.server.locks import ServingLock
@@ -37,6 +37,7 @@ def compact(configuration: NodeConfiguration) -> Compacted:
             before = data.stat().st_blocks * 512
             try:
                 compact_file(data)
+                begin_anew(folder)
             except OSError as error:
                 raise ConfigurationError(f"{data} can't be compacted: {error.strerror}") from None
             after = os.stat(data).st_blocks * 512
