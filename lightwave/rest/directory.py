@@ -7,6 +7,7 @@ same pipeline.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,7 +22,7 @@ from lightwave.directory.operations.outcome import Outcome
 from lightwave.directory.operations.pipeline import WritePipeline
 from lightwave.directory.operations.ports import WriteRequest
 from lightwave.rest import models
-from lightwave.rest.entity_tags import precondition
+from lightwave.rest.entity_tags import precondition, tag_asked, tag_told
 from lightwave.rest.entries import add_request, modify_request
 from lightwave.rest.searching import SearchFace
 from lightwave.web.messages import Request, Response
@@ -52,13 +53,12 @@ class DirectoryFace:
     def routes(self) -> tuple[Route, ...]:
         """What is served."""
         changed = {
-            200: Answer("done"),
             404: Answer("there is no such entry"),
             409: Answer("the entry, or what is below it, stands against it"),
             412: Answer("the entry is not the one that If-Match names"),
             422: Answer("the schema, a rule or a limit of the directory stands against it"),
         }
-        done = {204: changed.pop(200)}
+        done = {204: Answer("done")}
         return (
             Route(
                 method="GET",
@@ -90,7 +90,7 @@ class DirectoryFace:
                 body=models.Entry,
                 max_body=MAX_BODY,
                 answers={
-                    201: Answer("the entry was added", headers={"Location": "Where it is read"}),
+                    201: Answer("the entry was added", headers={"Location": "Where it is read", **_ETAG}),
                     **{code: changed[code] for code in (404, 409, 422)},
                 },
             ),
@@ -105,7 +105,7 @@ class DirectoryFace:
                 body=models.Modifications,
                 headers=_IF_MATCH,
                 max_body=MAX_BODY,
-                answers={**done, **changed},
+                answers={204: Answer("done", headers=_ETAG), **changed},
             ),
             Route(
                 method="DELETE",
@@ -140,11 +140,11 @@ class DirectoryFace:
         entry: models.Entry = request.content
         location = f"{PATH}?{urlencode({'dn': entry.dn, 'scope': 'base'})}"
         done = Response(201, headers=(("Location", location),))
-        return self._write(request, add_request(entry), (), done)
+        return self._write(request, add_request(entry), (tag_asked(),), done)
 
     def modify(self, request: Request) -> Deferred[Response]:
         """PATCH"""
-        controls = precondition(request.headers.get("if-match"))
+        controls = (*precondition(request.headers.get("if-match")), tag_asked())
         asked = modify_request(request.arguments.dn, request.content)
         return self._write(request, asked, controls, Response(204))
 
@@ -160,7 +160,9 @@ class DirectoryFace:
 
         def done(outcome: Outcome) -> None:
             if outcome.code is ResultCode.SUCCESS:
-                answer.callback(success)
+                tag = tag_told(outcome.controls)
+                headers = success.headers if tag is None else (*success.headers, ("ETag", tag))
+                answer.callback(replace(success, headers=headers))
             else:
                 problem: Any = problem_of_outcome(outcome)
                 answer.errback(problem)

@@ -1,7 +1,8 @@
 """Entity tags of entries (RFC 9110 §8.8.3): an entry's GUID and the change number that it stands at here.
 
 Attributes that are computed from other entries (`memberOf`) are not in it. A precondition becomes an assertion
-(RFC 4528) of the write, so it is decided in the write's own transaction.
+(RFC 4528) of the write, so it is decided in the write's own transaction; what the write made of the entry is told by
+a post-read (RFC 4527), so no other change can come between.
 """
 
 from __future__ import annotations
@@ -9,20 +10,42 @@ from __future__ import annotations
 import re
 import uuid
 
+from lightwave.directory.ldap.client_messages import SearchEntry, decode_response
 from lightwave.directory.ldap.controls import Control
 from lightwave.directory.ldap.filters import And, Equality, Filter, Or, encode_filter
 from lightwave.directory.ldap.search_controls import ASSERTION
+from lightwave.directory.ldap.update_controls import POST_READ
 from lightwave.directory.store.record import Record
 from lightwave.web.problems import Problem
+from lightwave.wire.ber import encode_integer, encode_octet_string, encode_sequence
 
 _TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 _OURS = re.compile(r"([0-9a-f]{32})-([0-9]{1,19})")
 MOST_TAGS = 32
+_GUID, _USN = "entryUUID", "uSNChanged"
 
 
 def entity_tag(record: Record) -> str:
     """The strong tag of an entry."""
     return f'"{record.guid.hex()}-{record.usn_changed}"'
+
+
+def tag_asked() -> Control:
+    """The control that asks a write for the entry's new tag."""
+    attributes = encode_sequence(*(encode_octet_string(name.encode()) for name in (_GUID, _USN)))
+    return Control(POST_READ, False, attributes)
+
+
+def tag_told(controls: tuple[Control, ...]) -> str | None:
+    """The tag out of the controls of a write's outcome; None where the requester may not read it."""
+    for control in controls:
+        if control.oid == POST_READ and control.value is not None:
+            entry = decode_response(encode_sequence(encode_integer(1), control.value)).response
+            assert isinstance(entry, SearchEntry)
+            found = dict(entry.attributes)
+            if found.keys() >= {_GUID, _USN}:
+                return f'"{uuid.UUID(found[_GUID][0].decode()).hex}-{int(found[_USN][0])}"'
+    return None
 
 
 def decode_tags(header: str) -> list[tuple[bool, str]] | None:
@@ -64,5 +87,5 @@ def precondition(header: str | None) -> tuple[Control, ...]:
 
 
 def _state(guid: str, usn: str) -> Filter:
-    identity = Equality("entryUUID", str(uuid.UUID(guid)).encode())
-    return And((identity, Equality("uSNChanged", usn.encode())))
+    identity = Equality(_GUID, str(uuid.UUID(guid)).encode())
+    return And((identity, Equality(_USN, usn.encode())))
