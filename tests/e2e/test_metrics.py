@@ -1,0 +1,70 @@
+"""The metrics count what clients do, by kind and by result."""
+
+from __future__ import annotations
+
+import re
+
+from http_client import ask, http_connection
+from lightwave.directory.server.counting import BUCKETS, Latencies
+from node import Node
+from reference import wire
+from serving import add_user, person
+
+
+def metrics(node: Node) -> dict[str, float]:
+    """Each sample by its name and labels."""
+    connection = http_connection(node, "local")
+    answer = ask(connection, "GET", "/metrics")
+    connection.close()
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    found = re.findall(r"(?m)^([a-z]\S*(?:\{[^}]*\})?) (\S+)$", answer.body.decode())
+    return {name: float(value) for name, value in found}
+
+
+def operations(kind: str, result: str) -> str:
+    return f'lightwave_ldap_operations_total{{operation="{kind}",result="{result}"}}'
+
+
+def test_operations_are_counted(node: Node) -> None:
+    name = add_user(node, "ann")
+    before = metrics(node)
+    with node.local_administrator() as connection:
+        for _ in range(40):
+            assert connection.ask(wire.search(name, wire.BASE)).code == 0
+        assert connection.ask(wire.search(f"uid=none,{node.suffix}", wire.BASE)).code == 32
+        assert connection.ask(wire.search(node.suffix)).code == 0
+        assert connection.ask(wire.modify(name, [(wire.REPLACE, "description", [b"x"])])).code == 0
+        assert connection.ask(wire.add(name, person("ann"))).code == 68
+        assert connection.ask(wire.compare(name, "uid", b"ann")).code == 6
+        assert connection.ask(wire.delete(name)).code == 0
+        during = metrics(node)
+    assert during["lightwave_ldap_connections"] == before["lightwave_ldap_connections"] + 1
+    grown = {key: value - before.get(key, 0) for key, value in metrics(node).items()}
+    expected = {
+        ("bind", "success"): 1,
+        ("search", "success"): 41,
+        ("search", "noSuchObject"): 1,
+        ("modify", "success"): 1,
+        ("add", "entryAlreadyExists"): 1,
+        ("compare", "compareTrue"): 1,
+        ("delete", "success"): 1,
+    }
+    assert {key: grown[operations(*key)] for key in expected} == expected
+    assert grown['lightwave_ldap_operation_seconds_count{operation="modify"}'] == 1
+    assert 41 - 16 < grown['lightwave_ldap_operation_seconds_count{operation="search"}'] < 41 + 16
+    assert grown["lightwave_committed_operations_total"] == 3
+    assert grown["lightwave_commits_total"] == 3
+    assert grown["lightwave_usn_total"] >= 2
+    assert grown['lightwave_http_requests_total{status="200"}'] == 2
+
+
+def test_buckets() -> None:
+    measured = Latencies()
+    for seconds in (0.0, 0.9e-6, 1e-6, 3e-6, 1.0, 1e9):
+        measured.observe(seconds)
+    measured.observe(3e-6, 16)
+    assert (measured.buckets[0], measured.buckets[1], measured.buckets[2]) == (2, 1, 17)
+    assert measured.buckets[20] == 1  # 2**19 µs < 1 s < 2**20 µs
+    assert measured.buckets[BUCKETS - 1] == 1
+    assert sum(measured.buckets) == 22
