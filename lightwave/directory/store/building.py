@@ -124,6 +124,15 @@ def type_values(transaction: ReadTransaction, record: Record, oid: str) -> list[
     return result
 
 
+def values_by_type(transaction: ReadTransaction, record: Record) -> dict[str, list[bytes]]:
+    """All values of a record by the OID of their type, under whatever options."""
+    result: dict[str, list[bytes]] = {}
+    for number, encoded in record.attributes():
+        oid = transaction.attribute_key(number).partition(";")[0]
+        result.setdefault(oid, []).extend(attribute_values(encoded))
+    return result
+
+
 def _renew_slice(transaction: WriteTransaction, definition: IndexDefinition) -> None:
     """Delete keys that other rules made; when none is left, have the index built."""
     if _delete_keys(transaction, definition):

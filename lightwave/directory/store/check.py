@@ -12,12 +12,12 @@ Reads one snapshot from end to end and changes nothing. The invariants:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lightwave.directory.store import layout
-from lightwave.directory.store.building import type_values
+from lightwave.directory.store.building import type_values, values_by_type
 from lightwave.directory.store.errors import DamagedRecord
 from lightwave.directory.store.indexes import IndexDefinition, IndexKind, IndexState, value_keys
 from lightwave.directory.store.layout import entry_key, link_key, pack_id
@@ -73,6 +73,9 @@ class _Checker:
         self._progress = progress
         self._counters = transaction.counters()
         self._indexes = [one for one in transaction.definitions() if one.state is IndexState.COMPLETE]
+        self._indexes_of: dict[str, list[IndexDefinition]] = {}
+        for one in self._indexes:
+            self._indexes_of.setdefault(one.key, []).append(one)
         self._expected: Counter[tuple[int, IndexKind]] = Counter()
         self._damaged: set[int] = set()
 
@@ -162,22 +165,20 @@ class _Checker:
                 return
         cursor = self._raw.cursor(self._databases.index)
         identity = pack_id(entry_id)
-        for definition in self._indexes:
-            keys = self._index_keys(definition, tenant, record)
-            self._expected[definition.number, definition.kind] += len(keys)
-            missing = sum(not cursor.set_key_dup(key, identity) for key in keys)
-            if missing:
-                label = f"{definition.kind.name.lower()} index of {definition.key}"
-                yield "index", f"{missing} keys are missing in the {label}"
+        for oid, values in values_by_type(self._transaction, record).items():
+            for definition in self._indexes_of.get(oid, ()):
+                keys = self._index_keys(definition, tenant, values)
+                self._expected[definition.number, definition.kind] += len(keys)
+                missing = sum(not cursor.set_key_dup(key, identity) for key in keys)
+                if missing:
+                    label = f"{definition.kind.name.lower()} index of {definition.key}"
+                    yield "index", f"{missing} keys are missing in the {label}"
 
-    def _index_keys(self, definition: IndexDefinition, tenant: int, record: Record) -> set[bytes]:
-        description = self._describe(definition.key)
+    def _index_keys(self, definition: IndexDefinition, tenant: int, values: Sequence[bytes]) -> set[bytes]:
+        description = self._describe(definition.key) if values else None
         if description is None or description.type.is_link:
             return set()
-        values = type_values(self._transaction, record, definition.key)
         kind = definition.kind
-        if not values:
-            return set()
         return {
             layout.index_key(tenant, definition.number, kind.value, key)
             for key in value_keys(kind, description.type, values)
@@ -261,7 +262,8 @@ class _Checker:
                 continue
             entry_id = layout.number(value)
             record = self._record(tenant, entry_id)
-            if record is None or key not in self._index_keys(definition, tenant, record):
+            values = () if record is None else type_values(self._transaction, record, definition.key)
+            if key not in self._index_keys(definition, tenant, values):
                 label = f"{definition.kind.name.lower()} index of {definition.key}"
                 yield Finding("index", tenant, entry_id, f"a key too many in the {label}")
 

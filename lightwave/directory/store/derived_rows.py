@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.store import layout
+from lightwave.directory.store.building import values_by_type
 from lightwave.directory.store.errors import DamagedRecord, StoreError
 from lightwave.directory.store.index_keys import Describe
 from lightwave.directory.store.indexes import IndexDefinition, IndexState, value_keys
@@ -217,12 +218,13 @@ class DerivedRows:
         tenant, entry_id = layout.decode_entry_key(key)
         try:
             record = decode_record(value, tenant, entry_id)
-            by_type = self._values(record)
+            by_type = values_by_type(self.transaction, record)
         except StoreError:
             return
         rows = sorted(
             (row, pack_id(entry_id))
             for definition in self.definitions
+            if definition.key in by_type
             for row in self._index_keys(definition, tenant, by_type)
         )
         if rows:
@@ -231,14 +233,6 @@ class DerivedRows:
         for waiting, text in self._waiting(tenant, entry_id, record):
             if self.put(self.databases.unresolved, waiting, text):
                 yield "unresolved"
-
-    def _values(self, record: Record) -> dict[str, list[bytes]]:
-        """The values of a record by the OID of their type, whatever their options."""
-        found: dict[str, list[bytes]] = {}
-        for number, encoded in record.attributes():
-            oid = self.transaction.attribute_key(number).partition(";")[0]
-            found.setdefault(oid, []).extend(attribute_values(encoded))
-        return found
 
     def _index_keys(
         self, definition: IndexDefinition, tenant: int, by_type: dict[str, list[bytes]]
@@ -291,7 +285,9 @@ class DerivedRows:
         record, damaged = self.record(tenant, entry_id)
         if damaged:
             return
-        if record is None or key not in self._index_keys(definition, tenant, self._values(record)):
+        if record is None or key not in self._index_keys(
+            definition, tenant, values_by_type(self.transaction, record)
+        ):
             self.raw.delete(key, value, db=self.databases.index)
             yield "index"
 
