@@ -47,6 +47,24 @@ GOOD_CONTROL_VALUES |= {
         wire.integer(15), b"\x01\x01\xff", b"\x01\x01\xff"
     ),
 }
+GOOD_CONTROL_VALUES |= {
+    "1.3.6.1.1.13.1": wire.sequence(wire.text("cn")),  # pre-read (RFC 4527)
+    "1.3.6.1.1.13.2": wire.sequence(wire.text("+")),  # post-read (RFC 4527)
+    "1.2.840.113556.1.4.805": None,  # tree delete (MS-ADTS 3.1.1.3.4.1.15)
+    "1.2.840.113556.1.4.1413": None,  # permissive modify (MS-ADTS 3.1.1.3.4.1.8)
+    "1.3.6.1.4.1.4203.666.5.12": None,  # relax rules (draft-zeilenga-ldap-relax-03)
+    "1.3.6.1.1.21.2": b"none that's open",  # transaction specification (RFC 5805)
+}
+# Controls that go with updates: the update, and what it ends in when nothing is in its way.
+NOTHING_CHANGES = wire.modify("cn=Users,dc=example,dc=com", [(wire.REPLACE, "seeAlso", [])])
+UPDATES = {
+    "1.3.6.1.1.13.1": (NOTHING_CHANGES, 0),
+    "1.3.6.1.1.13.2": (NOTHING_CHANGES, 0),
+    "1.2.840.113556.1.4.805": (wire.delete("cn=nobody,dc=example,dc=com"), 32),
+    "1.2.840.113556.1.4.1413": (NOTHING_CHANGES, 0),
+    "1.3.6.1.4.1.4203.666.5.12": (NOTHING_CHANGES, 0),
+    "1.3.6.1.1.21.2": (NOTHING_CHANGES, 53),
+}
 # Controls that make a search go on until it is abandoned, and those that take whole subtrees only.
 ENDLESS = {"2.16.840.1.113730.3.4.3"}
 WHOLE = {"1.2.840.113556.1.4.841"}
@@ -65,7 +83,14 @@ GOOD_EXTENDED_VALUES: dict[str, tuple[bytes | None, set[int]]] = {
         wire.sequence(wire.text("dc=example,dc=com", 0x80), wire.integer(60, 0x81)),
         {80, 53, 65, 32},
     ),
+    "1.3.6.1.4.1.4203.1.11.1": (  # Password Modify (RFC 3062): of nobody
+        wire.sequence(wire.text("cn=nobody,dc=example,dc=com", 0x80), wire.text("x", 0x82)),
+        {32},
+    ),
+    "1.3.6.1.1.21.1": (None, {0}),  # start of a transaction (RFC 5805)
+    "1.3.6.1.1.21.3": (wire.sequence(wire.text("no such transaction")), {53}),  # its end
 }
+EXTENDED_VALUE_IS_OPTIONAL = {"1.3.6.1.4.1.4203.1.11.1"}
 
 MALFORMED = (b"\x30\x84\x7f", b"\x30\x03\x02\x01", b"\x30\x80\x00\x00", b"\xff" * 40)
 
@@ -88,13 +113,14 @@ def test_each_listed_control(shared_node: Node) -> None:
             assert oid in GOOD_CONTROL_VALUES, f"{oid} is listed: add a value that is good for it"
             good = GOOD_CONTROL_VALUES[oid]
             request = wire.search(shared_node.suffix, wire.SUBTREE if oid in WHOLE else wire.BASE)
+            request, right = UPDATES.get(oid, (request, 0))
             others = COMPANION_CONTROLS.get(oid, [])
             if oid in ENDLESS:
                 number = connection.send(request, [wire.control(oid, True, good), *others])
                 cancelled = connection.ask(wire.extended("1.3.6.1.1.8", wire.sequence(wire.integer(number))))
                 assert cancelled.code == 0, oid
             else:
-                assert connection.ask(request, [wire.control(oid, True, good), *others]).code == 0, oid
+                assert connection.ask(request, [wire.control(oid, True, good), *others]).code == right, oid
             for value in (*MALFORMED, b"", None):
                 if value == good or (value is None and oid in VALUE_IS_OPTIONAL):
                     continue
@@ -111,7 +137,7 @@ def test_each_listed_extended_operation(shared_node: Node) -> None:
         assert oid in GOOD_EXTENDED_VALUES, f"{oid} is listed: add a value that is good for it"
         good, results = GOOD_EXTENDED_VALUES[oid]
         for value in (*MALFORMED, b"", None):
-            if value == good:
+            if value == good or (value is None and oid in EXTENDED_VALUE_IS_OPTIONAL):
                 continue
             with wire.Connection("127.0.0.1", shared_node.port) as connection:
                 answer = connection.ask(wire.extended(oid, value))

@@ -31,7 +31,8 @@ TRANSACTION: Final = "1.3.6.1.1.21.2"
 
 MOST_ATTRIBUTES: Final = 2_000
 """attributes that one control may ask for, as a search"""
-_MOST_IDENTIFIER: Final = 64
+IDENTIFIER_SIZE: Final = 16
+"""octets of a transaction's identifier: only the server makes them, so it knows"""
 
 
 # AttributeSelection ::= SEQUENCE OF selector LDAPString (RFC 4511 §4.5.1)
@@ -62,8 +63,8 @@ def decode_transaction(control: Control) -> bytes:
     """RFC 5805 §2.2: the identifier of the transaction that an update belongs to. The control is critical."""
     if not control.critical:
         raise BerError("the transaction specification must be critical")
-    if not control.value or len(control.value) > _MOST_IDENTIFIER:
-        raise BerError("no identifier of a transaction")
+    if control.value is None or len(control.value) != IDENTIFIER_SIZE:
+        raise BerError("not an identifier of a transaction")
     return control.value
 
 

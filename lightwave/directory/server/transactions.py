@@ -18,7 +18,7 @@ from lightwave.directory.ldap.extended import ABORTED_TRANSACTION
 from lightwave.directory.ldap.messages import AddRequest, ModifyDNRequest, ModifyRequest
 from lightwave.directory.ldap.responses import encode_extended_result
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
-from lightwave.directory.ldap.update_controls import encode_transaction_end
+from lightwave.directory.ldap.update_controls import IDENTIFIER_SIZE, encode_transaction_end
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.outcome import Outcome
 from lightwave.directory.operations.pipeline import GroupOutcome
@@ -35,7 +35,6 @@ MOST_SECONDS = 60.0
 """from start to end"""
 MOST_OPEN = 64
 """transactions of all connections of a process"""
-_IDENTIFIER = 16
 _REQUEST = 128
 """octets that a request counts for besides its values"""
 
@@ -61,7 +60,7 @@ def start(connection: LDAPConnection) -> bytes:
     if len(service.transactions) >= MOST_OPEN:
         raise DirectoryError(ResultCode.BUSY, "too many transactions are open")
     timer = service.call_later(MOST_SECONDS, lambda: _expire(connection))
-    transaction = Transaction(service.random_bytes(_IDENTIFIER), timer)
+    transaction = Transaction(service.random_bytes(IDENTIFIER_SIZE), timer)
     connection.transaction = transaction
     service.transactions.add(transaction)
     return transaction.identifier
