@@ -8,6 +8,9 @@ stored value is the value.
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+
 from lightwave.directory.ldap.dn import AVA, RDN, format_dn, parse_dn
 from lightwave.directory.operations.subject import Subject
 from lightwave.directory.operations.subschema_entry import SCHEMA_CONTEXT_DN
@@ -22,6 +25,17 @@ SAM_ACCOUNT_CLASSES = frozenset(("inetOrgPerson", "user", "computer", "group"))
 MEMBER_OF = "1.2.840.113556.1.2.102"
 MEMBERSHIPS = (MEMBER_OF, "2.25.162944272392735442620381082799361588636.3.13")
 """memberOf and lwMemberOfDirect"""
+ACCOUNT_ATTRIBUTES = (
+    "distinguishedName",
+    "name",
+    "objectCategory",
+    "objectGUID",
+    "sAMAccountType",
+    "memberOf",
+    "whenCreated",
+    "whenChanged",
+)
+"""what is computed for `*` of an account: in Active Directory these are user attributes, and its clients rely on it"""
 _STRUCTURAL_CLASS = "2.5.21.9"
 _GROUP_TYPE = "1.2.840.113556.1.4.750"
 _MANAGER = "0.9.2342.19200300.100.1.10"
@@ -46,6 +60,9 @@ _CATEGORIES = {
     "foreignSecurityPrincipal": "Foreign-Security-Principal",
     "serviceConnectionPoint": "Service-Connection-Point",
 }
+
+_ODD = re.compile(rb'[\\"+,;#\s]')
+"""what makes an RDN more than a type and its plain value"""
 
 # [MS-ADTS] 2.2.16: NC head, writable
 _NC_HEAD, _WRITABLE = 1, 4
@@ -110,13 +127,29 @@ def name(subject: Subject) -> list[bytes]:
     """The value of the RDN; nothing where it is stored."""
     if subject.stored(NAME):
         return []
-    return [parse_dn(subject.record.rdn)[0][0].value]
+    rdn = subject.record.rdn
+    if _ODD.search(rdn) is None:
+        return [rdn.partition(b"=")[2]]
+    return [parse_dn(rdn)[0][0].value]
 
 
 def distinguished_name(subject: Subject) -> list[bytes]:
     """The entry's name with its types in capitals, as Active Directory writes them: clients look for `,DC=`."""
-    rdns = parse_dn(subject.txn.dn(subject.tenant, subject.entry_id, subject.record))
-    return [format_dn(tuple(tuple(AVA(ava.type.upper(), ava.value) for ava in rdn) for rdn in rdns))]
+    record = subject.record
+    if record.flags & CONTEXT:
+        return [_in_capitals(record.rdn)]
+    above = _in_capitals(subject.txn.place(subject.tenant, record.parent).dn)
+    kind, separator, value = record.rdn.partition(b"=")
+    if _ODD.search(record.rdn) is None:
+        return [kind.upper() + separator + value + b"," + above]
+    return [_capitals(record.rdn) + b"," + above]
+
+
+def _capitals(dn: bytes) -> bytes:
+    return format_dn(tuple(tuple(AVA(ava.type.upper(), ava.value) for ava in rdn) for rdn in parse_dn(dn)))
+
+
+_in_capitals = lru_cache(maxsize=1024)(_capitals)
 
 
 def canonical_name(subject: Subject) -> list[bytes]:

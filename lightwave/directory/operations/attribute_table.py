@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from lightwave.directory.operations.ad_attributes import NAME
+from lightwave.directory.operations.ad_attributes import ACCOUNT_ATTRIBUTES, NAME, SAM_ACCOUNT_NAME
 from lightwave.directory.operations.computed import computed_types
 from lightwave.directory.schema.attribute import AttributeDescription, AttributeType
 from lightwave.directory.schema.objectclass import ObjectClass
@@ -52,6 +52,11 @@ class AttributeTable:
         self.numbers = tuple(sorted(self._descriptions))
         self.links = frozenset(n for n, d in self._descriptions.items() if d.type.is_link)
         self.computed = computed_types(schema)
+        self.account = self._by_key.get(SAM_ACCOUNT_NAME, 0)
+        """the number of sAMAccountName; 0, which no attribute has, while no entry has one"""
+        self.account_types = tuple(
+            found for name in ACCOUNT_ATTRIBUTES if (found := schema.attribute(name)) is not None
+        )
         self.subschema = frozenset(
             found.oid
             for name in schema.subschema_attributes()

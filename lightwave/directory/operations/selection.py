@@ -26,14 +26,17 @@ class Selection:
     """What of an entry is sent: made for one attribute list, one table and typesOnly or not."""
 
     __slots__ = (
+        "_account",
         "_computed",
         "_links",
         "_numbers",
+        "_of_accounts",
         "_operational",
         "_subschema",
         "_table",
         "_types_only",
         "_user",
+        "_whole",
     )
 
     def __init__(self, table: AttributeTable, requested: tuple[str, ...], types_only: bool) -> None:
@@ -54,6 +57,9 @@ class Selection:
         self._numbers = frozenset(numbers)
         self._computed = tuple(one for oid, one in types.items() if oid in table.computed)
         self._subschema = tuple(one for oid, one in types.items() if oid in table.subschema)
+        self._account = table.account if self._user else 0
+        self._of_accounts = tuple(one for one in table.account_types if one.oid not in types)
+        self._whole = self._user and not (numbers or types or types_only)
 
     def _descriptions(self, requested: tuple[str, ...]) -> Iterator[AttributeDescription]:
         schema = self._table.schema
@@ -82,33 +88,43 @@ class Selection:
     def encode(self, candidate: Candidate) -> bytes:
         """The entry's attributes as a run of PartialAttribute encodings (RFC 4511 §4.5.2)."""
         record = candidate.record
-        if (
-            self._user
-            and not self._numbers
-            and not self._computed
-            and not self._subschema
-            and not self._types_only
-            and candidate.readable is ALL
-            and not record.flags & HAS_LINKS
-        ):
-            return record.user_block
+        if self._whole and candidate.readable is ALL and not record.flags & HAS_LINKS:
+            if self._account not in record.numbers():
+                return record.user_block
+            more = self._encode_computed(candidate, self._of_accounts)
+            return b"".join([record.user_block, *(encoded for _, encoded in more)])
         parts = self._stored(candidate)
         if self._links:
             parts = self._with_links(candidate, parts)
-        for attribute in self._computed_here(candidate):
-            values = candidate.computed(attribute)
-            if values:
-                parts.append((attribute.name.encode(), encode_attribute(attribute.name.encode(), values)))
+        parts += self._encode_computed(candidate, self._computed_here(candidate))
         if self._types_only:
             return b"".join(encode_attribute(name, ()) for name, _ in parts)
         return b"".join(encoded for _, encoded in parts)
 
+    @staticmethod
+    def _encode_computed(
+        candidate: Candidate, attributes: tuple[AttributeType, ...]
+    ) -> list[tuple[bytes, bytes]]:
+        parts = []
+        for attribute in attributes:
+            values = candidate.computed(attribute)
+            if values:
+                name = attribute.name.encode()
+                parts.append((name, encode_attribute(name, values)))
+        return parts
+
     def _computed_here(self, candidate: Candidate) -> tuple[AttributeType, ...]:
-        """The computed attributes to ask for; the schema's own only of the subschema subentry."""
+        """The computed attributes to ask for; the schema's own only of the subschema subentry.
+
+        `*` of an account (an entry with a sAMAccountName) brings what Active Directory would: its clients ask for
+        nothing else. Of other entries these are sent when they are asked for by name.
+        """
         if self._subschema and is_subschema_entry(
             candidate.txn, candidate.schema, candidate.tenant, candidate.entry_id
         ):
             return self._computed + self._subschema
+        if self._account in candidate.record.numbers():
+            return self._computed + self._of_accounts
         return self._computed
 
     def _stored(self, candidate: Candidate) -> list[tuple[bytes, bytes]]:
