@@ -15,7 +15,6 @@ from io import BytesIO
 from typing import Any
 
 from twisted.internet import protocol
-from twisted.internet.address import IPv4Address
 from twisted.protocols import basic
 from twisted.python.failure import Failure
 from twisted.web import http
@@ -26,16 +25,21 @@ from lightwave.identity.peers import peer_uid, tls_channel
 from lightwave.sasl.channel import Channel
 from lightwave.web.callers import Proved
 from lightwave.web.dates import http_date
-from lightwave.web.limits import MAX_BODY
-from lightwave.web.messages import Headers, Request, Response
+from lightwave.web.incoming import (
+    ASTERISK,
+    Head,
+    IncomingRequest,
+    check_head,
+    header_fields,
+    keeps_alive,
+)
+from lightwave.web.messages import Request, Response
 from lightwave.web.problems import Problem
-from lightwave.web.routing import NOWHERE, Found, Mount
+from lightwave.web.routing import Mount
 from lightwave.web.service import WebService, log
-from lightwave.web.target import Target, decode_target
 
 MOST_LENGTH_DIGITS = 15
 _DEFAULT_HEADERS = ((b"X-Content-Type-Options", b"nosniff"), (b"Cache-Control", b"no-store"))
-_ASTERISK = Target(("*",), (), b"")
 
 
 class Phase(Enum):
@@ -47,39 +51,6 @@ class Phase(Enum):
     HANDLING = "our answer"
     REFUSED = "the client to take its refusal"
     CLOSING = "the end"
-
-
-class IncomingRequest(http.Request):
-    """Twisted's request as far as it is used: header fields in, an answer out. Content is the channel's."""
-
-    channel: Any
-    target: Target
-    found: Found
-    prepath: list[bytes]
-    postpath: list[bytes]
-
-    def gotLength(self, length: int | None) -> None:  # noqa: N802  Twisted's name
-        """Nothing: no file is made."""
-
-    def parseCookies(self) -> None:  # noqa: N802  Twisted's name
-        """Nothing: no route reads cookies; a mounted application does so itself."""
-
-    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802  Twisted's name
-        """A part of the content has come."""
-        self.channel.take_content(data)
-
-    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802  Twisted's name
-        """The request is complete."""
-        self.method, self.uri, self.clientproto = command, path, version
-        self.channel.serve(self)
-
-    def getClientAddress(self) -> Any:  # noqa: N802  Twisted's name
-        """Of a local socket, an address that WSGI can put in words."""
-        return self.client if hasattr(self.client, "host") else IPv4Address("TCP", "127.0.0.1", 0)
-
-    def getHost(self) -> Any:  # noqa: N802  Twisted's name
-        """As for the client."""
-        return self.host if hasattr(self.host, "port") else IPv4Address("TCP", "127.0.0.1", 0)
 
 
 class WebChannel(http.HTTPChannel):
@@ -101,7 +72,6 @@ class WebChannel(http.HTTPChannel):
         self._timer: Any = None
         self._began = 0.0
         self._content = bytearray()
-        self._most_content = 0
         self._sent = 0
         self._served = 0
         self._answered_in_turn = 0
@@ -248,54 +218,25 @@ class WebChannel(http.HTTPChannel):
     def allHeadersReceived(self) -> None:  # noqa: N802  Twisted's name
         """Decide on the header section whether the request can be served at all."""
         request = self.requests[-1]
+        target: Any = self._path  # Twisted says that it is a request
+        head = Head(self._command, target, self._version, self.length)
         try:
-            expects = self._check_head(request)
+            expects = check_head(request, head, self._service.router, self._limits.query_fields)
         except Problem as problem:
             self.refuse(problem)
             return
-        self.persistent = self._keeps_alive(request)
+        self.persistent = keeps_alive(request, head)
         self._content = bytearray()
         self._enter(Phase.CONTENT, self._limits.body_seconds)
         if expects and self._version == b"HTTP/1.1":
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def _check_head(self, request: IncomingRequest) -> bool:
-        """Raises Problem; whether the client waits for 100 Continue. Finds what serves the request."""
-        fields = request.requestHeaders.getRawHeaders
-        hosts = fields(b"Host", [])
-        if len(hosts) > 1 or (not hosts and self._version == b"HTTP/1.1"):  # RFC 9112 §3.2
-            raise Problem(400, "a request has one Host header")
-        encodings = fields(b"Transfer-Encoding", [])
-        if encodings and (self.length is not None or self._version != b"HTTP/1.1"):  # RFC 9112 §6.1
-            raise Problem(400, "the transfer coding is not served")
-        if any(one.strip().lower() not in (b"", b"identity") for one in fields(b"Content-Encoding", [])):
-            raise Problem(415, "send the content without a coding")
-        expectations = [one.strip().lower() for one in fields(b"Expect", [])]
-        if any(one != b"100-continue" for one in expectations):
-            raise Problem(417, "the expectation can't be met")
-        if self._path == b"*" and self._command == b"OPTIONS":
-            request.target, request.found = _ASTERISK, NOWHERE
-        else:
-            path: Any = self._path
-            request.target = decode_target(path, self._limits.query_fields)
-            request.found = self._service.router.find(request.target.segments)
-        self._most_content = _most_content(request.found, self._command)
-        if self.length is not None and self.length > self._most_content:
-            raise Problem(413, f"this takes at most {self._most_content} bytes")
-        return bool(expectations)
-
-    def _keeps_alive(self, request: IncomingRequest) -> bool:
-        if self._version != b"HTTP/1.1":
-            return False
-        lines = request.requestHeaders.getRawHeaders(b"Connection", [])
-        options = {one.strip().lower() for line in lines for one in line.split(b",")}
-        return b"close" not in options
-
     def take_content(self, data: bytes) -> None:
         """A part of the content; more than its route takes ends the request."""
         if self._phase is Phase.CONTENT:
-            if len(self._content) + len(data) > self._most_content:
-                self.refuse(Problem(413, f"this takes at most {self._most_content} bytes"))
+            most = self.requests[-1].most_content
+            if len(self._content) + len(data) > most:
+                self.refuse(Problem(413, f"this takes at most {most} bytes"))
             else:
                 self._content += data
 
@@ -317,13 +258,13 @@ class WebChannel(http.HTTPChannel):
             segments=incoming.target.segments,
             channel=self._channel,
             query=incoming.target.query,
-            headers=_headers(incoming),
+            headers=header_fields(incoming),
             body=bytes(self._content),
             now=service.now(),
             correlation=f"h{self._number}-{self._served}",
         )
         mount = incoming.found.mount
-        if incoming.target is _ASTERISK:
+        if incoming.target is ASTERISK:
             self._respond(Response(204), incoming)
         elif mount is not None:
             allowed: Any = service.authenticate(request, mount.access, self._proved)
@@ -436,20 +377,3 @@ class WebChannel(http.HTTPChannel):
     def _give_up(self, failure: Failure) -> None:
         log.error("an answer can't be sent", exc_info=failure.value)
         self.transport.abortConnection()
-
-
-def _headers(incoming: IncomingRequest) -> Headers:
-    fields = incoming.requestHeaders.getAllRawHeaders()
-    return Headers(
-        {
-            name.decode("latin-1").lower(): tuple(one.decode("latin-1") for one in lines)
-            for name, lines in fields
-        }
-    )
-
-
-def _most_content(found: Found, method: bytes) -> int:
-    if found.mount is not None:
-        return found.mount.max_body
-    route = found.route(method.decode("ascii"))
-    return MAX_BODY if route is None else route.max_body
