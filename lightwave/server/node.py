@@ -32,6 +32,8 @@ from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.server import extended
 from lightwave.directory.server.listeners import listen_local, listen_tcp, tls_context
+from lightwave.directory.server.server_keys import ServerKeyPrepare
+from lightwave.directory.server.server_names import ServerCertificates
 from lightwave.directory.server.service import DirectoryService
 from lightwave.directory.server.settings import SettingsSource
 from lightwave.directory.store.commit import Committer
@@ -103,7 +105,7 @@ def write_pipeline(
         store,
         committer,
         schemas,
-        (PasswordPrepare(hashing),),
+        (PasswordPrepare(hashing), ServerKeyPrepare(schemas.latest)),
         (*default_plugins(), AdministratorRule()),
         threads,
         new_guid=new_guid,
@@ -142,6 +144,11 @@ class Node:
         # Shared, so that a write finds the verdict that the reading of its request came to.
         liveness = TokenLiveness(schemas.current)
         pipeline = write_pipeline(self._store, schemas, self._committer, self._threads, hashing, liveness)
+        trusted = roots + b"".join(_pem(one) for one in x509.load_pem_x509_certificates(chain)[1:])
+        tls = tls_context(chain, configuration.key_path.read_bytes(), trusted)
+        ServerCertificates(
+            self._store, schemas, node, lambda chain, key: tls_context(chain, key, trusted).getContext()
+        ).install(tls.getContext())
         self._service = DirectoryService(
             store=self._store,
             schemas=schemas,
@@ -158,11 +165,7 @@ class Node:
             monotonic=time.monotonic,
             call_later=reactor.callLater,
             random_bytes=os.urandom,
-            tls=tls_context(
-                chain,
-                configuration.key_path.read_bytes(),
-                roots + b"".join(_pem(one) for one in x509.load_pem_x509_certificates(chain)[1:]),
-            ),
+            tls=tls,
         )
         self._service.number_connections(worker.first_serial, worker.count)
         announce_turns(reactor, self._service.turn)

@@ -25,6 +25,7 @@ from lightwave.directory.operations.plugins import default_plugins
 from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.operations.search import Search, Searches
 from lightwave.directory.schema.normalisation import normalise_dn_text
+from lightwave.directory.server.server_keys import ServerKeyPrepare
 from lightwave.directory.store.environment import Store
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.identity.administrator import administrator
@@ -84,7 +85,7 @@ def bulk_import(
         store,
         schemas,
         context,
-        (PasswordPrepare(hashing),),
+        (PasswordPrepare(hashing), ServerKeyPrepare(schema)),
         default_plugins(),
         executor,
         new_guid=lambda: uuid.uuid4().bytes,

@@ -58,7 +58,8 @@ def test_marks(schema: Schema) -> None:
         "assistant",
     } <= links
     assert not links & {"aliasedObjectName", "uniqueMember", "memberOf", "lwUniqueScope"}
-    assert {one.name for one in schema.attribute_types() if one.is_secret} == {"userPassword", "unicodePwd"}
+    secrets = {one.name for one in schema.attribute_types() if one.is_secret}
+    assert secrets == {"userPassword", "unicodePwd", "lwPrivateKey"}
 
 
 def test_every_type_can_be_described_by_each_name(schema: Schema) -> None:

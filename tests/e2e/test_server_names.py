@@ -1,0 +1,191 @@
+"""Certificates by server name: shown to who asks for them, on every TLS port, without a restart."""
+
+from __future__ import annotations
+
+import datetime
+import http.client
+import socket
+import ssl
+from collections.abc import Iterator
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from node import Node
+from reference import wire
+from reference.scram import ScramClient
+from serving import PASSWORD, add_user, log_text, root_dse, signed_in, until
+
+START_TLS = "1.3.6.1.4.1.1466.20037"
+CONSTRAINT_VIOLATION, UNWILLING, INSUFFICIENT, IN_PROGRESS = 19, 53, 50, 14
+
+
+class Made:
+    """A certificate that signed itself, for some names."""
+
+    def __init__(self, *names: str) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        now = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+        alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+        self.certificate = (
+            x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+            .not_valid_before(now)
+            .not_valid_after(now + datetime.timedelta(days=3_650))
+            .add_extension(alternatives, critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        self.der = self.certificate.public_bytes(serialization.Encoding.DER)
+        self.chain = self.certificate.public_bytes(serialization.Encoding.PEM)
+        self.key = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+
+
+ACME, WILD = Made("ldap.acme.example", "acme.example"), Made("*.wild.example")
+
+
+@pytest.fixture(scope="module")
+def node(shared_node: Node) -> Iterator[Node]:
+    with shared_node.local_administrator() as administrator:
+        for name, made in (("acme", ACME), ("wild", WILD)):
+            assert administrator.ask(certificate(shared_node, name, made.chain, made.key)).code == 0
+        yield shared_node
+        for name in ("acme", "wild"):
+            assert administrator.ask(wire.delete(dn(shared_node, name))).code == 0
+
+
+def dn(node: Node, name: str) -> str:
+    with node.local_administrator() as administrator:
+        is_node = ("equal", "objectClass", b"lwNode")
+        ((found, _),) = administrator.ask(wire.search("cn=config", filter=is_node)).entries
+    return f"cn={name},{found.decode()}"
+
+
+def certificate(node: Node, name: str, chain: bytes, *keys: bytes) -> bytes:
+    values: list[tuple[str, list[bytes]]] = [
+        ("objectClass", [b"lwServerCertificate"]),
+        ("cn", [name.encode()]),
+        ("lwCertificateChain", [chain]),
+    ]
+    return wire.add(dn(node, name), [*values, *([("lwPrivateKey", list(keys))] if keys else [])])
+
+
+def shown(node: Node, name: str | None, *, start_tls: bool = False) -> bytes:
+    """The certificate that a client sees who asks for a name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with wire.Connection("127.0.0.1", node.port if start_tls else node.tls_port) as connection:
+        if start_tls:
+            assert connection.ask(wire.extended(START_TLS)).code == 0
+        connection.socket = context.wrap_socket(connection.socket, server_hostname=name)
+        assert root_dse(connection).code == 0
+        return connection.socket.getpeercert(binary_form=True) or b""
+
+
+def test_each_name_has_its_certificate(node: Node) -> None:
+    own = shown(node, None)
+    assert own not in (ACME.der, WILD.der)
+    for start_tls in (False, True):
+        assert shown(node, "ldap.acme.example", start_tls=start_tls) == ACME.der
+        assert shown(node, "LDAP.Acme.Example", start_tls=start_tls) == ACME.der
+        assert shown(node, "one.wild.example", start_tls=start_tls) == WILD.der
+        for other in ("localhost", "wild.example", "two.one.wild.example", "x.acme.example", "example"):
+            assert shown(node, other, start_tls=start_tls) == own, other
+
+
+def test_https_shows_it_too_and_it_verifies(node: Node) -> None:
+    trusting = ssl.create_default_context(cadata=ACME.chain.decode())
+    asking = http.client.HTTPSConnection("127.0.0.1", 443 + node.port_offset, timeout=10)
+    plain = socket.create_connection(("127.0.0.1", 443 + node.port_offset), timeout=10)
+    asking.sock = trusting.wrap_socket(plain, server_hostname="acme.example")
+    asking.request("GET", "/health")
+    assert asking.getresponse().status == 200
+    asking.close()
+
+
+def test_scram_binds_to_the_certificate_that_was_shown(node: Node) -> None:
+    name = add_user(node, "sni")
+    context = ssl.create_default_context(cadata=ACME.chain.decode())
+    with wire.Connection("127.0.0.1", node.tls_port) as connection:
+        connection.wrap(context, "acme.example")
+        fingerprint = ACME.certificate.fingerprint(hashes.SHA256())
+        client = ScramClient("sni", PASSWORD, flag="p=tls-server-end-point", binding=fingerprint)
+        first = connection.ask(wire.sasl_bind("SCRAM-SHA-256-PLUS", client.first()))
+        assert first.code == IN_PROGRESS
+        answer = connection.ask(
+            wire.sasl_bind("SCRAM-SHA-256-PLUS", client.final(first.server_credentials or b""))
+        )
+        assert answer.code == 0, answer
+    with node.local_administrator() as administrator:
+        assert administrator.ask(wire.delete(name)).code == 0
+
+
+def test_a_change_holds_for_the_next_handshake(node: Node) -> None:
+    new = Made("later.example")
+    own = shown(node, "later.example")
+    with node.local_administrator() as administrator:
+        name = dn(node, "later")
+        assert administrator.ask(certificate(node, "later", new.chain)).code == 0
+        assert shown(node, "later.example") == own
+        assert "it has no lwPrivateKey" in log_text(node)
+        changes = [(wire.REPLACE, "lwPrivateKey", [ACME.key])]
+        assert administrator.ask(wire.modify(name, changes)).code == 0
+        assert shown(node, "later.example") == own
+        assert "its key is another's" in log_text(node)
+        changes = [(wire.REPLACE, "lwPrivateKey", [new.key])]
+        assert administrator.ask(wire.modify(name, changes)).code == 0
+        assert shown(node, "later.example") == new.der
+        changes = [(wire.REPLACE, "lwCertificateChain", [b"no certificate"])]
+        assert administrator.ask(wire.modify(name, changes)).code == 0
+        assert shown(node, "later.example") == own
+        assert administrator.ask(wire.delete(name)).code == 0
+        assert shown(node, "later.example") == own
+
+
+def test_the_key_is_read_by_nobody(node: Node) -> None:
+    name = dn(node, "acme")
+    with node.local_administrator() as administrator:
+        ((_, values),) = administrator.ask(wire.search(name, wire.BASE, attributes=["*", "+"])).entries
+        assert "lwCertificateChain" in values
+        assert "lwPrivateKey" not in values
+        ((_, values),) = administrator.ask(wire.search(name, wire.BASE, attributes=["lwPrivateKey"])).entries
+        assert values == {}
+        assert administrator.ask(wire.compare(name, "lwPrivateKey", ACME.key)).code != 6
+        present = ("present", "lwPrivateKey")
+        assert administrator.ask(wire.search("cn=config", filter=present)).entries == []
+    assert ACME.key.decode().splitlines()[1] not in log_text(node)
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [
+        ([b""], None),
+        ([b"no key"], CONSTRAINT_VIOLATION),
+        ([ACME.key, WILD.key], CONSTRAINT_VIOLATION),
+        ([b"x" * 20_000], CONSTRAINT_VIOLATION),
+        ([ACME.chain], CONSTRAINT_VIOLATION),
+    ],
+)
+def test_what_is_no_key_is_refused(node: Node, keys: list[bytes], code: int | None) -> None:
+    with node.local_administrator() as administrator:
+        answer = administrator.ask(certificate(node, "bad", ACME.chain, *keys))
+        assert answer.code == code if code is not None else answer.code != 0
+        change = [(wire.ADD, "lwPrivateKey", [ACME.key])]
+        assert administrator.ask(wire.modify(dn(node, "acme"), change)).code == UNWILLING
+
+
+def test_only_administrators_set_keys(node: Node) -> None:
+    name = add_user(node, "nosy")
+    with signed_in(node, name) as connection:
+        change = [(wire.REPLACE, "lwPrivateKey", [ACME.key])]
+        assert connection.ask(wire.modify(dn(node, "acme"), change)).code == INSUFFICIENT
+    with node.local_administrator() as administrator:
+        assert administrator.ask(wire.delete(name)).code == 0
+    assert until(lambda: shown(node, "acme.example") == ACME.der)
