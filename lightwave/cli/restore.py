@@ -105,6 +105,7 @@ def _as_json(done: Restored) -> dict[str, object]:
         "newMasterKey": done.made_keyring,
         "domain": configuration.domain,
         "hostname": configuration.hostname,
+        "newCertificate": done.certified,
         "ldapPort": configuration.ldap_port,
         "ldapsPort": configuration.ldaps_port,
         "entries": done.entries,
@@ -124,5 +125,12 @@ def _print(done: Restored) -> None:
     click.echo(f"  data      {configuration.data}")
     made = "made with a new master key" if done.made_keyring else "as it was"
     click.echo(f"  keyring   {configuration.keyring} ({made})")
-    click.echo(f"  hostname  {configuration.hostname}, with a new certificate")
+    if done.certified:
+        click.echo(f"  hostname  {configuration.hostname}, with a new certificate")
+    else:
+        click.echo(f"  hostname  {configuration.hostname}")
+        click.echo(
+            "\nThe backup holds no authority that can issue a certificate: "
+            "put node.pem (with its issuers), node.key and ca.pem into the data folder before you serve."
+        )
     click.echo(f"\nTo serve: lightwave serve --data {configuration.data}")

@@ -24,6 +24,10 @@ from lightwave.server.node import domain_dn
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  what --bind says for all of them
 
 
+class NoAuthority(ConfigurationError):
+    """The store has no authority of the domain that could issue a certificate now."""
+
+
 @dataclass(frozen=True, slots=True)
 class CertificateFiles:
     """What stands in ca.pem, node.pem and node.key."""
@@ -42,13 +46,15 @@ def issue_node_certificate(
 ) -> CertificateFiles:
     """Issue a certificate for the node's host name and addresses, with a new key.
 
-    Raises ConfigurationError where the store has no authority of the domain, and KeyringError.
+    Raises NoAuthority, and KeyringError.
     """
     domain = configuration.domain
     root = _certificate(txn, schema, domain, f"{domain} Root CA")
     issuing = CertifiedKey(
         _certificate(txn, schema, domain, f"{domain} CA"), _key(txn, schema, domain, f"{domain} CA")
     )
+    if issuing.certificate.not_valid_after_utc <= now:
+        raise NoAuthority(f"the authority '{domain} CA' has expired")
     node = create_node(
         issuing,
         configuration.hostname,
@@ -63,7 +69,7 @@ def _place(txn: ReadTransaction, schema: Schema, domain: str, name: str) -> tupl
     try:
         return txn.find(normalise_dn_text(schema, authority_dn(domain_dn(domain), name)))
     except NoSuchEntry:
-        raise ConfigurationError(f"the store has no certificate authority '{name}'") from None
+        raise NoAuthority(f"the store has no certificate authority '{name}'") from None
 
 
 def _certificate(txn: ReadTransaction, schema: Schema, domain: str, name: str) -> x509.Certificate:
@@ -71,7 +77,7 @@ def _certificate(txn: ReadTransaction, schema: Schema, domain: str, name: str) -
     number = None if description is None else txn.attribute_number(description.key)
     values = [] if number is None else txn.record(*_place(txn, schema, domain, name)).values(number)
     if not values:
-        raise ConfigurationError(f"the authority '{name}' has no certificate")
+        raise NoAuthority(f"the authority '{name}' has no certificate")
     return x509.load_der_x509_certificate(values[0])
 
 
@@ -80,8 +86,8 @@ def _key(
 ) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
     secret = txn.secret(*_place(txn, schema, domain, name), KEY)
     if secret is None:
-        raise ConfigurationError(f"the store has no key of the authority '{name}'")
+        raise NoAuthority(f"the store has no key of the authority '{name}'")
     key = load_pem_private_key(secret, None)
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise ConfigurationError(f"the key of the authority '{name}' is of another kind")
+        raise NoAuthority(f"the key of the authority '{name}' is of another kind")
     return key

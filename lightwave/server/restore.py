@@ -39,7 +39,7 @@ from lightwave.server.configuration import (
     format_configuration,
 )
 from lightwave.server.locks import ServingLock
-from lightwave.server.node_certificate import issue_node_certificate
+from lightwave.server.node_certificate import NoAuthority, issue_node_certificate
 from lightwave.server.node_entry import rename_node
 from lightwave.server.promote import check_domain, check_hostname
 
@@ -61,13 +61,14 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What became of the backups. made_keyring: with a new master key."""
+    """What became of the backups. made_keyring: with a new master key. certified: with a certificate for the node."""
 
     configuration: NodeConfiguration
     manifest: Manifest
     entries: int
     server: bytes
     made_keyring: bool
+    certified: bool
     seconds: float
 
 
@@ -107,7 +108,9 @@ def restore(
             raise
         finally:
             lock.release()
-    return Restored(configuration, last, entries, server, made_keyring, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    certified = configuration.key_path.exists()
+    return Restored(configuration, last, entries, server, made_keyring, certified, seconds)
 
 
 def _configuration(data: Path, manifest: Manifest, wishes: Wishes) -> NodeConfiguration:
@@ -184,15 +187,18 @@ def _complete(
         if configuration.hostname != hostname:
             rename_node(store, schemas, hostname, configuration.hostname)
         with store.read() as txn:
-            files = issue_node_certificate(
-                txn, schemas.current(txn), configuration, datetime.fromtimestamp(time.time(), UTC), os.urandom
-            )
+            now = datetime.fromtimestamp(time.time(), UTC)
+            try:
+                files = issue_node_certificate(txn, schemas.current(txn), configuration, now, os.urandom)
+            except NoAuthority:
+                files = None  # the domain has its certificates from elsewhere
             found = list(islice(check(txn, schemas.current(txn).describe, progress), _SHOWN))
             entries = txn.entry_count()
     if found:
         shown = "; ".join(map(str, found))
         raise StoreError(f"the backups do not make a sound store: {shown}")
-    write_file(configuration.ca_path, files.root, 0o644)
-    write_file(configuration.certificate_path, files.chain, 0o644)
-    write_file(configuration.key_path, files.key)
+    if files is not None:
+        write_file(configuration.ca_path, files.root, 0o644)
+        write_file(configuration.certificate_path, files.chain, 0o644)
+        write_file(configuration.key_path, files.key)
     return entries
