@@ -4,11 +4,11 @@ Where a client goes on is in its cookie alone (sync_cookie.py). Without a usable
 present phase ends the refresh. With one it gets what `changes` says since then, and a delete phase; where removals
 since then are forgotten already, a present phase with the GUIDs of all that is there.
 
-Changes are sent in batches. Within one, entries stand in the order in which they got their names and places, each
-behind its superiors, so that a consumer that keeps a tree never needs a parent that it lacks or a name that is
-taken. A message's cookie is the batch's beginning and the number of messages since; whoever is cut off gets the
-batch again, from that number on. As OpenLDAP's syncprov does, and unlike RFC 4533 §3.3.2, cookies come in the
-refresh stage too.
+Changes are sent in batches. Within one, whoever leaves a name goes first (parked_names.py), then what was deleted,
+then the others in the order in which they got their names and places, each behind its superiors; so a consumer that
+keeps a tree never needs a parent that it lacks or a name that is taken. A message's cookie is the batch's beginning
+and the number of messages since; whoever is cut off gets the batch again, from that number on. As OpenLDAP's
+syncprov does, and unlike RFC 4533 §3.3.2, cookies come in the refresh stage too.
 
 A slapd takes an entry only when its entryCSN is new to it. Of an entry that changed because another one was renamed
 (the names in `member` follow), entryCSN is therefore sent with the clock of the snapshot.
@@ -19,6 +19,7 @@ the scope or left it.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping
 
 from lightwave.directory.ldap.controls import encode_controls
@@ -39,6 +40,7 @@ from lightwave.directory.ldap.sync_controls import (
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.following import ROWS, ChangeFeed, Follower, only_stored
+from lightwave.directory.operations.parked_names import park
 from lightwave.directory.operations.plugins.operational import entry_csn, operational_types
 from lightwave.directory.operations.search import Search, Searches
 from lightwave.directory.operations.sync_cookie import (
@@ -56,7 +58,7 @@ from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.change_rows import PendingChange
 from lightwave.directory.store.errors import DamagedRecord, NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
-from lightwave.directory.store.record import TOMBSTONE, encode_attribute
+from lightwave.directory.store.record import TOMBSTONE, Record, attribute_values, encode_attribute
 from lightwave.directory.store.stamps import Stamp
 from lightwave.directory.store.walk import TreeWalk
 
@@ -93,6 +95,7 @@ class ContentSync(Follower):
         request = only_stored(schema, table, request)
         self._server = server_id(txn.store.server_guid)
         self._before_guid = self._behind_guid = b""
+        self._is_second = False
         self._number = b""
         """entryCSN to send instead of the entry's own; empty for its own"""
         self._here = self._told = current_position(txn)
@@ -112,6 +115,9 @@ class ContentSync(Follower):
         self._linked: set[int] = set()
         self._gone: list[bytes] = []
         self._known_above: set[int] = set()
+        self._parked: set[int] = set()
+        self._parking = False
+        self._tree = 0
 
     @property
     def persists(self) -> bool:
@@ -142,10 +148,9 @@ class ContentSync(Follower):
             deletes = True
         self._refreshing = False
         if not self.persists:
-            self.controls = (sync_done(self._cookie_at(self._here), deletes),)
+            self.controls = (sync_done(self._cookie_at(self._told), deletes),)
             return
-        yield encode_refresh_done(self.message_id, self._cookie_at(self._here), deletes=deletes)
-        self._note_told()
+        yield encode_refresh_done(self.message_id, self._cookie_at(self._told), deletes=deletes)
         yield from self._persist()
 
     def _all_content(self) -> Iterator[bytes]:
@@ -159,7 +164,7 @@ class ContentSync(Follower):
         goal = self._txn.last_usn()
         while self._here.usn < goal:
             yield from self._changes()
-        self._told = self._here
+        self._note_told()
 
     def _present_phase(self, start: Position) -> Iterator[bytes]:
         """What changed, then the GUIDs of all that is there. The cookie stays, for it all has to be sent again."""
@@ -192,7 +197,7 @@ class ContentSync(Follower):
             yield b""
         if guids:
             yield encode_id_set(self.message_id, guids, deletes=False)
-        self._told = self._here
+        self._note_told()
 
     def _persist(self) -> Iterator[bytes]:
         while True:
@@ -203,7 +208,7 @@ class ContentSync(Follower):
                     )
                 yield from self._changes()
                 continue
-            if self._told != self._here and self._searches.monotonic() - self._told_at >= QUIET:
+            if self._told.usn != self._here.usn and self._searches.monotonic() - self._told_at >= QUIET:
                 yield self._new_cookie()
                 continue
             self.waiting = True
@@ -237,59 +242,97 @@ class ContentSync(Follower):
         before = self._told
         if batch:
             yield from self._send_batch(batch)
+            if self._is_outdated():
+                return  # from the beginning of the batch, with what changed since
         self._here = end
         if self._told != before and not self._presenting:
             yield self._new_cookie()
 
+    def _is_outdated(self) -> bool:
+        """Whether a subtree got another name or place since the batch was read: then its order is not right."""
+        return self._txn.generation(self.tenant, "tree") != self._tree
+
     def _send_batch(self, batch: Mapping[int, PendingChange]) -> Iterator[bytes]:
+        """First whoever leaves a name or the content, then whoever comes, as they came."""
         self._batch = batch
-        for kept in (self._seen, self._shown, self._taken, self._linked, self._known_above):
+        self._tree = self._txn.generation(self.tenant, "tree")
+        for kept in (self._seen, self._shown, self._taken, self._linked, self._known_above, self._parked):
             kept.clear()
-        earliest = self._here.clock
-        for row in sorted(
-            batch.values(), key=lambda row: row.name_clock if row.name_clock >= earliest else 0
-        ):
+        here = self._here
+        named = sorted(
+            (row for row in batch.values() if here.may_be_before(row.name_clock)),
+            key=lambda row: row.name_clock,
+        )
+        leaving = [row for row in named if row.is_live and row.renamed]
+        if leaving and len(named) > 1:
+            for row in leaving:
+                yield from self._send_leaving(row)
+        gone = [row for row in batch.values() if not row.is_live]
+        rest = [row for row in batch.values() if row.is_live and not here.may_be_before(row.name_clock)]
+        for row in (*gone, *named, *rest):
+            if self._is_outdated():
+                break
             yield from self._send_change(row)
             if len(self._gone) >= ID_SET:
                 yield self._deletions()
         if self._gone:
             yield self._deletions()
         for entry_id in self._linked - self._taken:
-            yield self._entry(entry_id, SyncState.ADD if self._refreshing else SyncState.MODIFY, stale=True)
+            yield self._entry(entry_id, self._state(), stale=True)
+
+    def _state(self, row: PendingChange | None = None) -> SyncState:
+        """RFC 4533: add in the refresh stage, and later for what is new."""
+        is_new = row is not None and row.created_usn > self._here.usn
+        return SyncState.ADD if self._refreshing or is_new else SyncState.MODIFY
+
+    def _send_leaving(self, row: PendingChange) -> Iterator[bytes]:
+        """An entry that has another name: under one of its own for now, or out of the content with all below."""
+        if self._is_current(row) is None:
+            return
+        self._parking = True
+        parked = self._entry(row.entry_id, self._state(row))
+        self._parking = False
+        if parked:
+            self._parked.add(row.entry_id)
+            yield parked
+        else:
+            yield from self._send_change(row)
+
+    def _is_current(self, row: PendingChange) -> Record | None:
+        """The entry's record, None when it was renamed or deleted since: then another batch tells of it."""
+        try:
+            record = self._txn.record(self.tenant, row.entry_id)
+            stamps = self._txn.local_stamps(self.tenant, row.entry_id)
+        except (NoSuchEntry, DamagedRecord):
+            return None
+        if record.flags & TOMBSTONE or (stamps.name or stamps.created).clock != row.name_clock:
+            return None
+        return record
 
     def _send_change(self, row: PendingChange) -> Iterator[bytes]:
         entry_id = row.entry_id
         if entry_id in self._seen:
             return
         self._seen.add(entry_id)
-        was_there = row.created_usn <= self._here.usn or bool(self._told.sent)
         if not row.is_live:
-            if was_there:
-                self._drop(row.guid)
+            self._drop(row.guid)  # also of what came and went since: a client that was cut off may have it
             return
-        try:
-            record = self._txn.record(self.tenant, entry_id)
-            stamps = self._txn.local_stamps(self.tenant, entry_id)
-        except NoSuchEntry:
-            return  # it changed again: another batch tells of it
-        except DamagedRecord:
+        record = self._is_current(row)
+        if record is None:
             return
-        if record.flags & TOMBSTONE or (stamps.name or stamps.created).clock != row.name_clock:
-            return  # the same
         yield from self._send_superiors(record.parent)
         in_scope = self._is_in_scope(entry_id, record)
-        renamed = row.created_usn <= self._here.usn and self._here.may_be_before(row.name_clock)
+        renamed = row.renamed and self._here.may_be_before(row.name_clock)
         if self._gone:  # its name may be free only now
             yield self._deletions()
-        state = SyncState.ADD if self._refreshing or row.created_usn > self._here.usn else SyncState.MODIFY
-        encoded = self._entry(entry_id, state, stale=not self._here.is_before(row.latest_clock))
+        encoded = self._entry(entry_id, self._state(row), stale=not self._here.is_before(row.latest_clock))
         if encoded:
             self._taken.add(entry_id)
             yield encoded
-        elif was_there and (in_scope or renamed):
-            self._drop(row.guid)
         if renamed and (in_scope or row.moved):
             yield from self._send_below(entry_id)
+        if not encoded and (in_scope or renamed):
+            self._drop(row.guid)
 
     def _send_superiors(self, parent: int) -> Iterator[bytes]:
         """What is above an entry and changed too, highest first."""
@@ -312,9 +355,9 @@ class ContentSync(Follower):
             for below in walk.take(self._txn, 16):
                 self._look_through(1)
                 self._note_links(below)
-                if below in self._shown:
-                    continue
-                encoded = self._entry(below, SyncState.ADD if self._refreshing else SyncState.MODIFY)
+                if below in self._batch:
+                    continue  # it has its own turn
+                encoded = self._entry(below, self._state())
                 if encoded:
                     yield encoded
                 else:
@@ -336,9 +379,10 @@ class ContentSync(Follower):
 
     def _entry(self, entry_id: int, state: SyncState, *, stale: bool = False) -> bytes:
         """The entry as it is now, empty where it is not in the content."""
-        told = self._told.after(1)
+        told = self._next()
         self._mark(state, self._cookie_at(told))
         self._number = self._number_now() if stale else b""
+        self._is_second = entry_id in self._parked
         encoded = self._encode(entry_id)
         if not encoded:
             return b""
@@ -351,16 +395,20 @@ class ContentSync(Follower):
 
     def _deletions(self) -> bytes:
         guids, self._gone = self._gone, []
-        self._told = self._told.after(1)
+        self._told = self._next()
         # slapd deletes the last one first.
         return encode_id_set(self.message_id, guids[::-1], deletes=True, cookie=self._cookie_at(self._told))
 
     def _new_cookie(self) -> bytes:
         self._note_told()
-        return encode_new_cookie(self.message_id, self._cookie_at(self._here))
+        return encode_new_cookie(self.message_id, self._cookie_at(self._told))
+
+    def _next(self) -> Position:
+        """The position that the next message carries."""
+        return self._told.with_message(self._txn.counters().clock >> 16)
 
     def _note_told(self) -> None:
-        self._told = self._here
+        self._told = self._told.followed_by(self._here)
         self._told_at = self._searches.monotonic()
 
     def _mark(self, state: SyncState, cookie: bytes) -> None:
@@ -370,10 +418,14 @@ class ContentSync(Follower):
 
     def _shape(self, search: Search, candidate: Candidate) -> bytes:
         attributes = search.attributes_of(candidate)
-        if self._number:
+        if self._number or self._is_second:
             attributes = self._with_number(candidate, attributes)
-        record = candidate.record
-        dn = candidate.txn.dn(candidate.tenant, candidate.entry_id, record)
+        txn, tenant, record = candidate.txn, candidate.tenant, candidate.record
+        if self._parking:
+            rdn, attributes = park(self._schema, record, attributes, str(uuid.UUID(bytes=record.guid)))
+            dn = rdn + b"," + txn.dn(tenant, self._base)
+        else:
+            dn = txn.dn(tenant, candidate.entry_id, record)
         controls = b"%b%b%b" % (self._before_guid, record.guid, self._behind_guid)
         return append_controls(encode_entry(self.message_id, dn, attributes), controls)
 
@@ -387,7 +439,9 @@ class ContentSync(Follower):
         before, found, behind = attributes.rpartition(own)
         if not found:
             return attributes
-        return before + encode_attribute(description.text.encode(), (self._number,)) + behind
+        # slapd passes over what has the number that it has: an entry that is sent twice has a later one then.
+        changed = self._number or attribute_values(own)[0][:-1] + b"1"
+        return before + encode_attribute(description.text.encode(), (changed,)) + behind
 
     def _number_now(self) -> bytes:
         """A change sequence number later than all in this snapshot, and earlier than any other."""

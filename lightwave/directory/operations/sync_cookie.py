@@ -6,8 +6,10 @@ A position is a place in `changes`: all changes up to a USN have reached the cli
     20261123201500.123000Z # count, six digits # server, three digits # modification, six digits (all hexadecimal)
 
 with the time of the latest change up to the USN, the USN's low 24 bits as the count, this server, and `sent` as
-the modification. Later positions have larger numbers, octet by octet. The number alone decides where a client
-goes on; nothing of it is kept here, so any process of this store continues what another began, also after a kill.
+the modification. Within a batch the time is that of the snapshot, for slapd deletes nothing that it got with a later
+number than the one that comes with the deletion. Later positions have larger numbers, octet by octet. The number
+alone decides where a client goes on; nothing of it is kept here, so any process of this store continues what another
+began, also after a kill.
 
 A number of another server, from the future, or whose time does not fit the changes before its USN (another store,
 or 16 million changes ago) stands for no position: the client gets all content again.
@@ -18,7 +20,7 @@ from __future__ import annotations
 import calendar
 import re
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
@@ -44,8 +46,8 @@ class InvalidCookie(ValueError):
 class Position:
     """A place in `changes`.
 
-    time: milliseconds since 1970, that of the latest change up to `usn`. clock: that change's hybrid clock, 0 in a
-    position that came in a cookie, which holds no more than the time.
+    time: milliseconds since 1970, that of the latest change up to `usn`; with `sent`, that of the snapshot from which
+    the last message came. clock: the hybrid clock of the latest change, 0 where it is not known.
     """
 
     usn: int
@@ -53,17 +55,25 @@ class Position:
     sent: int = 0
     clock: int = 0
 
-    def after(self, messages: int) -> Position:
-        """The same place with so many more messages sent of what is behind it."""
-        return replace(self, sent=min(self.sent + messages, MOST_SENT))
+    def with_message(self, time: int) -> Position:
+        """The same place, one more message of what is behind it sent from a snapshot of that time."""
+        return Position(self.usn, max(self.time, time), min(self.sent + 1, MOST_SENT))
+
+    def followed_by(self, end: Position) -> Position:
+        """The end of a batch of which this was the last message; always the later number."""
+        return end if end.time >= self.time else Position(end.usn, self.time, 1)
 
     def may_be_before(self, clock: int) -> bool:
         """Whether a change of that hybrid clock may be behind this place."""
-        return clock > self.clock if self.clock else clock >> 16 >= self.time
+        if self.clock:
+            return clock > self.clock
+        return bool(self.sent) or clock >> 16 >= self.time
 
     def is_before(self, clock: int) -> bool:
         """Whether a change of that hybrid clock is certainly behind this place."""
-        return clock > self.clock if self.clock else clock >> 16 > self.time
+        if self.clock:
+            return clock > self.clock
+        return not self.sent and clock >> 16 > self.time
 
 
 class Cookie(NamedTuple):

@@ -33,6 +33,8 @@ class PendingChange(NamedTuple):
     """hybrid clock of the last change that its own stamps know of; 0 where it is gone"""
     is_live: bool
     """False for tombstones and for what was removed without one"""
+    renamed: bool
+    """it had another name or parent at some time"""
     moved: bool
     """it was below another parent at some time"""
 
@@ -49,7 +51,7 @@ def _pending(txn: ReadTransaction, usn: int, tenant: int, entry_id: int) -> Pend
         record = txn.record(tenant, entry_id)
         stamps = txn.local_stamps(tenant, entry_id)
     except (NoSuchEntry, DamagedRecord):
-        return PendingChange(usn, entry_id, removed_guid(txn, usn), 0, 0, 0, False, False)
+        return PendingChange(usn, entry_id, removed_guid(txn, usn), 0, 0, 0, False, False, False)
     return PendingChange(
         usn,
         entry_id,
@@ -58,6 +60,7 @@ def _pending(txn: ReadTransaction, usn: int, tenant: int, entry_id: int) -> Pend
         (stamps.name or stamps.created).clock,
         latest_clock(stamps),
         not record.flags & TOMBSTONE,
+        stamps.name is not None,
         bool(stamps.former_parent),
     )
 
