@@ -139,15 +139,33 @@ class NodeCollector(Collector):
         yield cached
 
 
-def metrics_route(collector: NodeCollector) -> Route:
-    """The route; process metrics come with it."""
+class _OfProcess:
+    """The metrics of a registry under the number of the process, so that those of several are not taken for one."""
+
+    def __init__(self, registry: CollectorRegistry, number: int) -> None:
+        self._registry = registry
+        self._number = str(number)
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics, labelled."""
+        for metric in self._registry.collect():
+            metric.samples = [
+                sample._replace(labels={**sample.labels, "process": self._number})
+                for sample in metric.samples
+            ]
+            yield metric
+
+
+def metrics_route(collector: NodeCollector, process: int = 0) -> Route:
+    """The route; process metrics come with it. process: its number where several serve together."""
     registry = CollectorRegistry()
     registry.register(collector)
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
+    shown: Any = _OfProcess(registry, process) if process else registry
 
     def metrics(request: Request) -> Response:
-        return Response(200, generate_latest(registry), TEXT)
+        return Response(200, generate_latest(shown), TEXT)
 
     return Route(
         method="GET",

@@ -169,7 +169,7 @@ class Node:
         )
         self._service.number_connections(worker.first_serial, worker.count)
         announce_turns(reactor, self._service.turn)
-        self._web = Web(configuration, self._service, self._committer, self._threads, reactor, worker.board)
+        self._web = Web(configuration, self._service, self._committer, self._threads, reactor, worker)
         self._upkeep_lock = UpkeepLock(configuration.data, worker)
         self._heart = Heart(worker, self._count_connections, time.monotonic, reactor.callLater)
         self._committer.when_committed.append(self._service.followers.wake)

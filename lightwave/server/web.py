@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from dataclasses import replace
 from typing import Any
 
 from twisted.python.threadpool import ThreadPool
@@ -16,13 +17,14 @@ from lightwave.directory.store.commit import Committer
 from lightwave.rest.directory import DirectoryFace
 from lightwave.rest.pages import Pages
 from lightwave.rest.searching import SearchFace
-from lightwave.server.board import Board
 from lightwave.server.configuration import NodeConfiguration
 from lightwave.server.health import health_routes, openapi_route
 from lightwave.server.metrics import NodeCollector, metrics_route
 from lightwave.server.node_status import NodeStatus, node_status, status_route
 from lightwave.server.threads import ComputationThreads
+from lightwave.server.worker import Worker
 from lightwave.web.callers import Callers
+from lightwave.web.limits import DEFAULT_LIMITS
 from lightwave.web.listeners import WebFactory, https_factory, listen_local
 from lightwave.web.routing import Route, Router
 from lightwave.web.service import WebService
@@ -43,11 +45,10 @@ class Web:
         committer: Committer,
         threads: ComputationThreads,
         reactor: Any,
-        board: Board | None = None,
+        worker: Worker,
     ) -> None:
-        """board: of the processes that serve together."""
         self._configuration = configuration
-        self._board = board
+        self._board = worker.board
         self._tls = directory.tls
         self._threads = ThreadPool(minthreads=0, maxthreads=PAGE_THREADS, name="pages")
         callers = Callers(
@@ -59,10 +60,12 @@ class Web:
             os.urandom(32),
         )
         router = Router()
-        self.service = WebService(router, callers, time.time, reactor, self._threads)
+        most = max(1, DEFAULT_LIMITS.connections // worker.count)
+        limits = replace(DEFAULT_LIMITS, connections=most)
+        self.service = WebService(router, callers, time.time, reactor, self._threads, limits)
         router.add(
             *health_routes(directory, self.service),
-            metrics_route(NodeCollector(directory, committer, threads, self.service)),
+            metrics_route(NodeCollector(directory, committer, threads, self.service), worker.number),
             status_route(lambda: self._status(directory)),
             openapi_route(self.service, directory.facts.version),
             *_directory_routes(directory, reactor),

@@ -308,3 +308,31 @@ def test_a_number_of_processes_that_makes_no_sense(
     (short_folder / "lightwave.toml").write_text(f"{text}workers = {value}\n")
     with pytest.raises(ConfigurationError, match="workers"):
         load_configuration(short_folder)
+
+
+def test_metrics_say_of_which_process_they_are(node: Node) -> None:
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.connect(str(node.folder / "http"))
+        asking.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        answer = b""
+        while part := asking.recv(65_536):
+            answer += part
+    series = [line for line in answer.partition(b"\r\n\r\n")[2].splitlines() if not line.startswith(b"#")]
+    assert len(series) > 10
+    assert all(b'process="1"' in line or b'process="2"' in line for line in series)
+
+
+def test_the_service_manager_is_told(promoted_node: Node, short_folder: Path) -> None:
+    made = promoted_node.copy(short_folder / "node")
+    for options in ([], ["--workers", "2"]):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            path = short_folder / f"notify{len(options)}"
+            manager.bind(str(path))
+            manager.settimeout(20)
+            made.start(*options, NOTIFY_SOCKET=str(path), WATCHDOG_USEC="200000")
+            said = [manager.recv(1_000).decode().splitlines()[0] for _ in range(4)]
+            assert sorted(set(said)) == ["READY=1", "WATCHDOG=1"]
+            assert made.stop() == 0
+            while said[-1] != "STOPPING=1":
+                said.append(manager.recv(1_000).decode().splitlines()[0])
+            assert said.count("READY=1") == 1
