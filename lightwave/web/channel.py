@@ -117,6 +117,7 @@ class WebChannel(http.HTTPChannel):
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:  # noqa: N802  Twisted's name
         self._service.connections.discard(self)
+        self._forget_content()
         self._phase = Phase.CLOSING
         self._watch(None)
         super().connectionLost(reason)
@@ -226,7 +227,6 @@ class WebChannel(http.HTTPChannel):
             self.refuse(problem)
             return
         self.persistent = keeps_alive(request, head)
-        self._content = bytearray()
         self._enter(Phase.CONTENT, self._limits.body_seconds)
         if expects and self._version == b"HTTP/1.1":
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -235,10 +235,18 @@ class WebChannel(http.HTTPChannel):
         """A part of the content; more than its route takes ends the request."""
         if self._phase is Phase.CONTENT:
             most = self.requests[-1].most_content
+            service = self._service
             if len(self._content) + len(data) > most:
                 self.refuse(Problem(413, f"this takes at most {most} bytes"))
+            elif service.content_held + len(data) > self._limits.held:
+                self.refuse(Problem(503, "too much is being sent to this server", (("Retry-After", "1"),)))
             else:
                 self._content += data
+                service.content_held += len(data)
+
+    def _forget_content(self) -> None:
+        self._service.content_held -= len(self._content)
+        self._content = bytearray()
 
     def allContentReceived(self) -> None:  # noqa: N802  Twisted's name
         if self._phase is Phase.CONTENT:
@@ -328,6 +336,7 @@ class WebChannel(http.HTTPChannel):
 
     def requestDone(self, request: http.Request) -> None:  # noqa: N802  Twisted's name
         """The answer is written; what was pipelined comes next."""
+        self._forget_content()
         if self._phase is Phase.HANDLING:
             if self._waitingForTransport:
                 allowed = self._limits.stalled_seconds + self._sent / self._limits.body_rate
@@ -356,6 +365,7 @@ class WebChannel(http.HTTPChannel):
         if self._phase in (Phase.REFUSED, Phase.CLOSING):
             return
         self.persistent = False
+        self._forget_content()
         response = problem.response()
         service = self._service
         service.answered[response.status] = service.answered.get(response.status, 0) + 1

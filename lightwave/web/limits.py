@@ -20,6 +20,8 @@ class WebLimits:
     """of the request line and of one header field; RFC 9112 §3 asks for 8,000 at least, and filters are long"""
     header_section: int = 64 * 1024
     header_fields: int = 100
+    held: int = 64 * 1024 * 1024
+    """of content of all requests together, so that many clients with a little each are not too much"""
     pipelined: int = 16 * 1024
     """of later requests that are read while one is being answered"""
     query_fields: int = 100

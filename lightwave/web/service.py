@@ -50,6 +50,8 @@ class WebService:
         self.limits = limits
         self.connections: set[WebChannel] = set()
         self.accepted = 0
+        self.content_held = 0
+        """bytes of content of requests that are not answered yet"""
         self.answered: dict[int, int] = {}
         """status -> answers given"""
         self.draining = False

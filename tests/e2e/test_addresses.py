@@ -29,8 +29,8 @@ def test_the_addresses_of_a_plain_promote(promoted_node: Node, short_folder: Pat
         for address in ("127.0.0.1", "::1"):
             if address == "::1" and not _has_ipv6():
                 continue
-            for port in (node.port, node.tls_port):
-                with socket.create_connection((address, port), timeout=5) as connection:
+            for port in (389, 636, 80, 443):
+                with socket.create_connection((address, port + node.port_offset), timeout=5) as connection:
                     assert connection.getpeername()[0] == address
     finally:
         assert node.stop() == 0

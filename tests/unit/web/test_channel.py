@@ -231,6 +231,23 @@ def test_content_that_keeps_coming_is_waited_for() -> None:
     assert client.answer().status == 400  # nineteen numbers too many, but all of it was read
 
 
+def test_content_of_all_clients_is_bounded() -> None:
+    limits = dataclasses.replace(DEFAULT_LIMITS, held=100)
+    memory = Memory(UPLOAD, limits=limits)
+    first, second, third = memory.connect(), memory.connect(), memory.connect()
+    first.send(upload("Content-Length: 60", body=b"1" * 59))
+    second.send(upload("Content-Length: 42", body=b"1" * 41))
+    refused = third.send(upload("Content-Length: 3", body=b"12")).answer()
+    assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+    second.channel.connectionLost()
+    assert first.send(b"1").answer().status == 200
+    assert memory.service.content_held == 0
+    assert memory.connect().send(upload("Content-Length: 99", body=b"1" * 99)).answer().status == 200
+    refused_late = memory.connect().send(upload("Transfer-Encoding: chunked", body=b"5\r\n12345\r\nx\r\n"))
+    assert refused_late.answer().status == 400
+    assert memory.service.content_held == 0
+
+
 def test_an_idle_connection_ends() -> None:
     client = Memory(route(echo)).connect()
     assert client.get("/").status == 200

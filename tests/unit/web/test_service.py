@@ -134,3 +134,4 @@ def test_a_flask_is_mounted() -> None:
     assert client.answer().body.decode() == "é abc uid=ann /pages 192.168.1.1"
     assert client.get("/pages/none", "Authorization: person").status == 404
     assert client.get("/pages-not").status == 200
+    assert client.get("/pages-neither").status == 404
