@@ -121,6 +121,7 @@ class Caches:
         "applied",
         "attribute_keys",
         "attribute_numbers",
+        "burials",
         "contexts",
         "counters",
         "definitions",
@@ -139,6 +140,8 @@ class Caches:
         self.generations: dict[tuple[int, str], int] = {}
         self.contexts: Mapping[NormalisedDN, NamingContext] = {}
         self.definitions: IndexDefinitions = NO_DEFINITIONS
+        self.burials: frozenset[int] = frozenset()
+        """tombstones of which links are left: nobody is to see them"""
         self.attribute_numbers: dict[str, int] = {}
         self.attribute_keys: dict[int, str] = {}
         self.names: BoundedCache[NormalisedDN, tuple[int, int]] = BoundedCache(32_768)
@@ -233,6 +236,8 @@ class Caches:
             self.clear()
         if (0, "indexes") in changed:
             self.definitions = load_definitions(raw, self._databases)
+        if (0, "burials") in changed:
+            self.burials = frozenset(entry_id for _, entry_id in load_burials(raw, self._databases))
         for tenant, name in changed:
             if name == "tree":
                 self.names.clear()
@@ -258,6 +263,19 @@ def load_generations(raw: lmdb.Transaction[bytes], databases: Databases) -> dict
             rest = key[len(prefix) :]
             result[layout.number(rest[:4]), rest[4:].decode()] = layout.number(value)
     return result
+
+
+def load_burials(raw: lmdb.Transaction[bytes], databases: Databases) -> list[tuple[int, int]]:
+    """(tenant, entry id) of all tombstones of which links are left, in a snapshot."""
+    prefix = layout.BURIAL_PREFIX
+    found: list[tuple[int, int]] = []
+    cursor = raw.cursor(databases.meta)
+    if cursor.set_range(prefix):
+        for key in cursor.iternext(keys=True, values=False):
+            if not key.startswith(prefix):
+                break
+            found.append(layout.decode_entry_key(key[len(prefix) :]))
+    return found
 
 
 def load_contexts(raw: lmdb.Transaction[bytes], databases: Databases) -> dict[NormalisedDN, NamingContext]:

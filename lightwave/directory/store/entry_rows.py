@@ -196,8 +196,16 @@ class EntryTransaction(NumberingTransaction):
                 result.extend(attribute_values(encoded))
         return result
 
-    def _strip(self, tenant: int, entry_id: int, record: Record, change: Change, describe: Describe) -> None:
-        """Delete index keys, links, waiting values and secrets of an entry."""
+    def _strip(
+        self,
+        tenant: int,
+        entry_id: int,
+        record: Record,
+        change: Change,
+        describe: Describe,
+        most_links: int | None = None,
+    ) -> bool:
+        """Delete index keys, waiting values, secrets and links of an entry; False where some of the links are left."""
         by_type = self.definitions().by_type
         for number, encoded in record.attributes():
             description = describe(self.attribute_key(number))
@@ -210,11 +218,18 @@ class EntryTransaction(NumberingTransaction):
             elif attribute.oid in by_type:
                 values = attribute_values(encoded)
                 self._indexes.change(by_type[attribute.oid], tenant, entry_id, attribute, values, ())
-        for source in self._links.remove_all(tenant, entry_id):
-            if source != entry_id:
-                self._touch_source(tenant, source, change)
+        finished = self._unlink(tenant, entry_id, change, most_links)
         for kind in self.secret_kinds(tenant, entry_id):
             self.raw.delete(layout.secret_key(tenant, entry_id, kind), db=self._databases.secrets)
+        return finished
+
+    def _unlink(self, tenant: int, entry_id: int, change: Change, most: int | None) -> bool:
+        """Delete links from and to an entry, `most` of each kind; whether none is left."""
+        sources, finished = self._links.remove_all(tenant, entry_id, most)
+        for source in dict.fromkeys(sources):
+            if source != entry_id:
+                self._touch_source(tenant, source, change)
+        return finished
 
     def _touch_source(self, tenant: int, source: int, change: Change) -> None:
         """An entry lost a link because its target went: readers must see it among the changes."""

@@ -250,6 +250,7 @@ TENANT_GUID_PREFIX = b"tenant.guid\0"
 GENERATION_PREFIX = _GENERATION
 CONTEXT_PREFIX = _CONTEXT
 INDEX_STATE_PREFIX = _INDEX_STATE
+BURIAL_PREFIX = b"burial\0"
 
 
 def generation_name(tenant: int, name: str) -> bytes:
@@ -276,6 +277,11 @@ def decode_context(value: bytes) -> tuple[NormalisedDN, bytes]:
 def split_dn(joined: bytes) -> NormalisedDN:
     """The reverse of `join_dn`: a comma inside a normalised value is escaped."""
     return tuple(NormalisedRDN(part) for part in joined.split(b","))
+
+
+def burial_name(tenant: int, entry_id: int) -> bytes:
+    """meta: a tombstone that still has links -> nothing. They go in slices (`WriteTransaction.unlink_slice`)."""
+    return BURIAL_PREFIX + _TENANT_ENTRY.pack(tenant, entry_id)
 
 
 def index_state_name(number: int, kind: bytes) -> bytes:

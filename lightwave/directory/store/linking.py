@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from lightwave.directory.store import layout
@@ -57,22 +58,28 @@ class LinkWriter:
                 return value
         return None
 
-    def remove_all(self, tenant: int, entry_id: int) -> list[int]:
-        """Delete all links from and to an entry, and its removed ones; the sources that named it."""
+    def remove_all(self, tenant: int, entry_id: int, most: int | None = None) -> tuple[list[int], bool]:
+        """Delete all links from and to an entry, and its removed ones, `most` of each kind.
+
+        (the sources that named it, whether none is left).
+        """
         databases = self._databases
-        for key, value in list(self._below(databases.links, tenant, entry_id)):
+        links = list(islice(self._below(databases.links, tenant, entry_id), most))
+        for key, value in links:
             attribute, target = layout.number(key[12:]), value[:8]
             mirror = link_key(tenant, layout.number(target), attribute)
             self._raw.delete(key, value, db=databases.links)
             self._raw.delete(mirror, pack_id(entry_id), db=databases.backlinks)
-        for key, value in list(self._below(databases.unlinked, tenant, entry_id)):
+        removed = list(islice(self._below(databases.unlinked, tenant, entry_id), most))
+        for key, value in removed:
             self._raw.delete(key, value, db=databases.unlinked)
         sources = []
-        for key, value in list(self._below(databases.backlinks, tenant, entry_id)):
+        for key, value in list(islice(self._below(databases.backlinks, tenant, entry_id), most)):
             source = layout.number(value)
             self.remove(tenant, source, layout.number(key[12:]), entry_id, None)
             sources.append(source)
-        return sources
+        finished = most is None or max(len(links), len(removed), len(sources)) < most
+        return sources, finished
 
     def _below(self, database: lmdb._Database, tenant: int, entry_id: int) -> Iterator[tuple[bytes, bytes]]:
         prefix = entry_key(tenant, entry_id)

@@ -20,6 +20,7 @@ from lightwave.directory.store import layout
 from lightwave.directory.store.caches import (
     NamingContext,
     Place,
+    load_burials,
     load_contexts,
 )
 from lightwave.directory.store.errors import KeyringError, NoSuchEntry
@@ -236,6 +237,9 @@ class ReadTransaction(Snapshot):
         """The entries that a link attribute of `source` names, ascending."""
         cursor = self.raw.cursor(self._databases.links)
         if cursor.set_range_dup(link_key(tenant, source, attribute), pack_id(after + 1)):
+            if self._caches.burials:
+                yield from self._seen(cursor)
+                return
             for value in cursor.iternext_dup():
                 yield int.from_bytes(value[:8], "big")
 
@@ -281,6 +285,9 @@ class ReadTransaction(Snapshot):
         """The entries that name `target` under this attribute, ascending."""
         cursor = self.raw.cursor(self._databases.backlinks)
         if cursor.set_range_dup(link_key(tenant, target, attribute), pack_id(after + 1)):
+            if self._caches.burials:
+                yield from self._seen(cursor)
+                return
             for value in cursor.iternext_dup():
                 yield int.from_bytes(value, "big")
 
@@ -297,6 +304,18 @@ class ReadTransaction(Snapshot):
                 for value in cursor.iternext_dup():
                     target, clock, server = decode_link_value(value)
                     yield target, Stamp(clock, self.server_guid(server)), present
+
+    def _seen(self, cursor: lmdb.Cursor[bytes]) -> Iterator[int]:
+        """The other ends of links from the cursor on, without those that are deleted and still have links."""
+        dead = self._caches.burials
+        for value in cursor.iternext_dup():
+            other = int.from_bytes(value[:8], "big")
+            if other not in dead:
+                yield other
+
+    def burials(self) -> list[tuple[int, int]]:
+        """(tenant, entry id) of all tombstones of which links are left."""
+        return load_burials(self.raw, self._databases) if self._caches.burials else []
 
     def unresolved_sources(self, tenant: int, dn: NormalisedDN) -> Iterator[tuple[int, int, bytes]]:
         """(source, attribute, text) of all values that wait for an entry of this name."""

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["AttributeChange", "Change", "Describe", "NewEntry", "WriteTransaction"]
 
 _DAY_MS = 86_400_000
+_MOST_LINKS = 500
+"""links of each kind that go with their entry: more take too long for one operation"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,11 +263,16 @@ class WriteTransaction(EntryTransaction):
         """Make an entry without children a tombstone below `new_parent`, of which only `attributes` stay.
 
         Its links both ways, its secrets and its indexed values go; its GUID stays. `expires` is when the tombstone
-        itself goes (seconds since 1970).
+        itself goes (seconds since 1970). Of more links than can go at once the rest goes in slices afterwards; from
+        this transaction on nobody sees them (`Caches.burials`).
         """
         record = self.record(tenant, entry_id)
         self._check_leaf(tenant, entry_id)
-        self._strip(tenant, entry_id, record, change, describe)
+        linked = 0
+        if not self._strip(tenant, entry_id, record, change, describe, _MOST_LINKS):
+            self.raw.put(layout.burial_name(tenant, entry_id), b"", db=self._databases.meta)
+            self.bump_generation(0, "burials")
+            linked = HAS_LINKS if self.link_attributes(tenant, entry_id) else 0
         self._delete_child(tenant, record, entry_id)
         self._put_child(tenant, new_parent, normalised_rdn, entry_id)
         self._memory.displace(entry_id, leaf=True)
@@ -290,7 +297,7 @@ class WriteTransaction(EntryTransaction):
             entry_id,
             record,
             change,
-            flags=(record.flags & ~(HAS_LINKS | DYNAMIC | CONTEXT)) | TOMBSTONE,
+            flags=(record.flags & ~(HAS_LINKS | DYNAMIC | CONTEXT)) | TOMBSTONE | linked,
             parent=new_parent,
             rdn=rdn,
             normalised_rdn=normalised_rdn,
@@ -298,6 +305,23 @@ class WriteTransaction(EntryTransaction):
             user=user,
             operational=operational,
         )
+
+    def unlink_slice(self, tenant: int, entry_id: int, change: Change, most: int) -> bool:
+        """Remove `most` of the links that a burial has left; whether it goes on.
+
+        What is no tombstone any more needs none removed: it was revived, or is gone, and all links with it.
+        """
+        finished = True
+        if self.exists(tenant, entry_id):
+            record = self.record(tenant, entry_id)
+            if record.flags & TOMBSTONE:
+                finished = self._unlink(tenant, entry_id, change, most)
+                if bool(record.flags & HAS_LINKS) != bool(self.link_attributes(tenant, entry_id)):
+                    self._put_record(tenant, entry_id, record, change, flags=record.flags ^ HAS_LINKS)
+        if finished:
+            self.raw.delete(layout.burial_name(tenant, entry_id), db=self._databases.meta)
+            self.bump_generation(0, "burials")
+        return not finished
 
     def revive_entry(
         self, tenant: int, entry_id: int, parent: int, entry: NewEntry, change: Change, *, describe: Describe
