@@ -169,3 +169,29 @@ def test_a_certificate_of_another_authority_is_refused_by_the_client(target: Tar
     tools = make_tools(target, "ldaps", tmp_path)
     tools.configuration.write_text("TLS_REQCERT demand\n")
     assert tools("ldapwhoami").code != 0
+
+
+def test_search_controls_of_the_tools(tools: Tools, corner: str) -> None:
+    """Their own encoders of sorting, matched values, subentries, assertion and don't use copy."""
+    if tools.target.name != "lightwave":
+        pytest.skip("the reference has these in overlays that this configuration leaves out")
+    found = search(tools, corner, "-E", "!sss=-uidNumber", "(uidNumber=*)", "uid")
+    assert values(found, "uid") == ["grace", "alan", "ada"]
+    found = search(tools, corner, "-E", "mv=((mail=ada*))", "(uid=ada)", "mail", "cn")
+    assert values(found, "mail") == ["ada@example.com"]
+    assert values(found, "cn") == []
+    assert names(search(tools, corner, "-E", "subentries=true", "1.1")) == []
+    assert tools("ldapsearch", "-b", corner, "-e", "!assert=(ou=nowhere)").code == 122
+    assert tools("ldapcompare", "-e", "!assert=(uid=ada)", f"uid=ada,{corner}", "sn:Lovelace").code == 6
+    assert tools("ldapsearch", "-b", corner, "-E", "!dontUseCopy").code == 0
+    assert tools("ldapsearch", "-b", corner, "-E", "domainScope").code == 0
+
+
+def test_ranges_and_chains(tools: Tools, corner: str) -> None:
+    if tools.target.name != "lightwave":
+        pytest.skip("these are Active Directory's")
+    found = search(tools, corner, "(cn=pioneers)", "member;range=1-*")
+    assert values(found, "member;range=1-*") == [f"uid=alan,{corner}"]
+    chain = f"(memberOf:1.2.840.113556.1.4.1941:=cn=pioneers,{corner})"
+    assert names(search(tools, corner, chain, "1.1")) == ["ada", "alan"]
+    assert names(search(tools, corner, "(anr=grace hop)", "1.1")) == ["grace"]
