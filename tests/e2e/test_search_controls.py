@@ -522,3 +522,26 @@ def test_extended_names(ours: wire.Connection, base: str) -> None:
         assert ours.ask(wire.search(name, wire.BASE), [wrong]).code == 2
     finally:
         assert ours.ask(wire.delete(name)).code == 0
+
+
+@pytest.mark.parametrize("oid", ["1.2.840.113556.1.4.417", "1.2.840.113556.1.4.2064"])
+def test_deleted_entries_are_shown_to_whom_asks(
+    shared_node: Node, ours: wire.Connection, base: str, oid: str
+) -> None:
+    name = f"ou=gone{oid.rpartition('.')[2]},{base}"
+    assert ours.ask(wire.add(name, unit(name.partition(",")[0][3:]))).code == 0
+    assert ours.ask(wire.delete(name)).code == 0
+    deleted = wire.search(
+        shared_node.suffix, wire.SUBTREE, ("equal", "lastKnownParent", base.encode()), ["1.1"]
+    )
+    assert not [one for one in names(ours.ask(deleted)) if one.startswith("gone")]
+    shown = ours.ask(deleted, [wire.control(oid, True)])
+    assert [one for one in names(shown) if one.startswith(name.partition(",")[0][3:])]
+    order = sort_control(("whenChanged", None, True))
+    assert len(ours.ask(deleted, [wire.control(oid, True), order]).entries) == len(shown.entries)
+
+
+def test_search_options_beyond_one_context(ours: wire.Connection, base: str) -> None:
+    """The phantom root flag asks for naming contexts below the base; there are none, so all is well."""
+    control = wire.control("1.2.840.113556.1.4.1340", True, wire.sequence(wire.integer(2)))
+    assert len(ours.ask(people(base), [control]).entries) == len(PEOPLE)
