@@ -28,6 +28,7 @@ from lightwave.directory.operations.root_dse import ServerFacts
 from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.operations.search import Searches
 from lightwave.directory.operations.sweep import Sweep
+from lightwave.directory.operations.unlinking import Unlinking
 from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.server import extended
@@ -177,6 +178,7 @@ class Node:
             IndexBuilder(self._store, schemas, self._committer),
             Sweep(self._store, schemas, self._committer, time.time),
             Purge(self._store, self._committer, time.time),
+            Unlinking(self._store, self._committer),
         )
         self._ports: list[Any] = []
 
