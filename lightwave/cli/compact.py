@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lightwave.cli.options import data_option, json_option, print_json
+from lightwave.cli.progress import progress_bar, stages
 from lightwave.server.compaction import Compacted, compact
 from lightwave.server.configuration import load_configuration
 
@@ -28,7 +29,9 @@ def command(data: Path, as_json: bool) -> None:
 
     The old file stays in its place until the new one is complete, on the disk and verified.
     """
-    done = compact(load_configuration(data.absolute()))
+    configuration = load_configuration(data.absolute())
+    with progress_bar("compacting", 1.0, quiet=as_json) as report:
+        done = compact(configuration, stages(report))
     if as_json:
         print_json({"bytesBefore": done.before, "bytesAfter": done.after, "seconds": round(done.seconds, 3)})
     else:

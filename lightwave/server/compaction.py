@@ -9,6 +9,7 @@ import os
 import time
 from dataclasses import dataclass
 
+from lightwave.directory.store.backup_file import Progress
 from lightwave.directory.store.compacting import begin_anew, compact_file
 from lightwave.directory.store.files import unused
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration
@@ -24,7 +25,7 @@ class Compacted:
     seconds: float
 
 
-def compact(configuration: NodeConfiguration) -> Compacted:
+def compact(configuration: NodeConfiguration, progress: Progress) -> Compacted:
     """Compact the node's store; raises ConfigurationError while it serves, StoreError."""
     began = time.monotonic()
     folder = configuration.store_path
@@ -36,7 +37,7 @@ def compact(configuration: NodeConfiguration) -> Compacted:
         with unused(folder / "lock.mdb"):
             before = data.stat().st_blocks * 512
             try:
-                compact_file(data)
+                compact_file(data, progress)
                 begin_anew(folder)
             except OSError as error:
                 raise ConfigurationError(f"{data} can't be compacted: {error.strerror}") from None
