@@ -34,6 +34,7 @@ from lightwave.directory.operations.range_retrieval import RangedSelection, Rang
 from lightwave.directory.operations.referrals import continuation_urls, may_exist, referrals_below
 from lightwave.directory.operations.resolved_filter import AllOf, Resolved, Resolver
 from lightwave.directory.operations.selection import Selection
+from lightwave.directory.operations.sort_memory import SortMemory
 from lightwave.directory.operations.sources import Chained, Listed, Source
 from lightwave.directory.operations.subentries import SubentryIds, SubentryMatch
 from lightwave.directory.schema.errors import InvalidValue
@@ -76,6 +77,7 @@ class Searches:
         self.subentries = SubentryIds()
         self._range_ends = RangeEnds()
         self.views = ListViews()
+        self.sort_memory = SortMemory()
         self._selections: dict[tuple[tuple[str, ...], bool], Encoding] = {}
         self._selections_of: AttributeTable | None = None
 
@@ -385,7 +387,7 @@ class Search:
         if found is None:
             self.narrow(SubentryMatch(self._table, wanted=False))
         elif found:
-            self._omitted |= found
+            self._omitted = self._omitted | found if self._omitted else found
 
     def _plan(self, txn: ReadTransaction) -> None:
         """Candidates for the scopes below the base."""

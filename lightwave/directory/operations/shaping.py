@@ -87,6 +87,7 @@ def shape_search(
         keys,
         critical=sorting.critical,
         most=context.limits.sort,
+        memory=searches.sort_memory,
         again=again,
         views=searches.views,
         asked=asked if isinstance(asked, ListView) else None,

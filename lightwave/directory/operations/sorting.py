@@ -21,10 +21,17 @@ from lightwave.directory.ldap.requests import SearchRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.ldap.search_controls import ListView, encode_list_view_result, encode_sort_result
 from lightwave.directory.operations.candidate import Candidate
-from lightwave.directory.operations.list_view import ListViews, RequestedView, position_of, view_refused
+from lightwave.directory.operations.list_view import (
+    ROW_OVERHEAD,
+    ListViews,
+    RequestedView,
+    position_of,
+    view_refused,
+)
 from lightwave.directory.operations.planner import Plan
 from lightwave.directory.operations.search import Search, Shape
 from lightwave.directory.operations.sort_keys import SortKeys, SortRefused, entry_id_of
+from lightwave.directory.operations.sort_memory import Reservation, SortMemory
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.store.reading import ReadTransaction
 
@@ -37,9 +44,10 @@ _NO_LIMIT = 1 << 62
 class _Rows:
     """The keys that were gathered. Sorted runs are merged as they grow, so that no step takes long."""
 
-    def __init__(self, keys: SortKeys, most: int) -> None:
+    def __init__(self, keys: SortKeys, most: int, reservation: Reservation) -> None:
         self._keys = keys
         self._most = most
+        self._reservation = reservation
         self._new: list[bytes] = []
         self._runs: list[list[bytes]] = []
         self._count = self._octets = 0
@@ -55,7 +63,8 @@ class _Rows:
         return b""
 
     def settle(self) -> None:
-        """Takes what the last slice found into the order: runs of like size become one."""
+        """Takes what the last slice found into the order: runs of like size become one. Raises SortRefused."""
+        self._reservation.resize(self._octets + ROW_OVERHEAD * self._count)
         run, self._new = self._new, []
         run.sort()
         while self._runs and len(self._runs[-1]) <= 2 * len(run):
@@ -84,6 +93,7 @@ class SortedSearch:
         *,
         critical: bool,
         most: int,
+        memory: SortMemory,
         again: Callable[[ReadTransaction], Search],
         view: RequestedView | None = None,
     ) -> None:
@@ -94,7 +104,8 @@ class SortedSearch:
         self._again = again
         self._view = view
         self._shape: Shape | None = search.shape
-        self._rows: _Rows | None = _Rows(keys, most)
+        self._reservation = Reservation(memory)
+        self._rows: _Rows | None = _Rows(keys, most, self._reservation)
         self._unsorted: Search | None = None
         self._ids = array("Q")
         self._position = 0
@@ -169,6 +180,7 @@ class SortedSearch:
         self._rows = None
         chosen = known if view is None else self._choose(txn, view, known)
         self._ids = array("Q", map(entry_id_of, chosen))
+        self._reservation.resize(len(self._ids) * self._ids.itemsize)
 
     def _choose(self, txn: ReadTransaction, view: RequestedView, rows: list[bytes]) -> list[bytes]:
         """The rows of a virtual list view around its target."""
@@ -191,6 +203,7 @@ class SortedSearch:
 
     def _go_on_unsorted(self, txn: ReadTransaction, refused: SortRefused) -> None:
         self._rows = None
+        self._reservation.resize(0)
         if self._view is not None:
             raise view_refused(refused.code, refused.message, refused.control)
         if self._critical:
@@ -232,10 +245,11 @@ def sorted_search(
     *,
     critical: bool,
     most: int,
+    memory: SortMemory,
     again: Callable[[ReadTransaction], Search],
     views: ListViews,
     asked: ListView | None,
 ) -> SortedSearch:
     """A search that has not begun, in an order; with `asked` the part of it that a virtual list view shows."""
     view = None if asked is None else views.request(search.context, search.request, asked)
-    return SortedSearch(search, keys, critical=critical, most=most, again=again, view=view)
+    return SortedSearch(search, keys, critical=critical, most=most, memory=memory, again=again, view=view)

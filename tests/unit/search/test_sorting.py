@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from lightwave.directory.operations.request_controls import RequestControls
 from lightwave.directory.operations.search import Search
 from lightwave.directory.operations.shaping import shape_search
 from lightwave.directory.operations.sort_keys import SortKeys
+from lightwave.directory.operations.sort_memory import SortMemory
 from lightwave.directory.operations.sorting import SortedSearch
 from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.store.reading import ReadTransaction
@@ -143,6 +145,23 @@ def test_keys_are_bounded_in_octets(tree: SearchTree, monkeypatch: pytest.Monkey
     with pytest.raises(DirectoryError) as refused:
         advance(tree, begin(tree, BY_NUMBER))
     assert refused.value.code is ResultCode.UNAVAILABLE_CRITICAL_EXTENSION
+
+
+def test_all_sorts_share_what_there_is(tree: SearchTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a sort held is given back when it ends, when it is forgotten, and when it is refused."""
+    monkeypatch.setattr(tree.searches, "sort_memory", memory := SortMemory(15_000))
+    first = begin(tree, BY_NUMBER)
+    while memory.left > 7_500:
+        advance(tree, first, until=0.0)
+    other = begin(tree, BY_NUMBER)
+    with pytest.raises(DirectoryError) as refused:
+        advance(tree, other)
+    assert [one.value for one in refused.value.controls] == [b"\x30\x03\x0a\x01\x33"]
+    assert advance(tree, first, entries=10) == sorted(NUMBERS)[:10]
+    assert memory.left == 15_000 - 8 * COUNT
+    del first, other, refused
+    gc.collect()
+    assert memory.left == 15_000
 
 
 def test_size_limit_is_of_what_is_sent(tree: SearchTree) -> None:
