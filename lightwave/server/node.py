@@ -53,7 +53,6 @@ from lightwave.server.locks import ServingLock
 from lightwave.server.reactor import announce_turns, install_reactor
 from lightwave.server.systemd import Notifier
 from lightwave.server.threads import ComputationThreads
-from lightwave.server.web import Web
 from lightwave.server.worker import ALONE, Heart, Lifeline, UpkeepLock, Worker
 from lightwave.web.sockets import Sockets
 
@@ -170,6 +169,8 @@ class Node:
         )
         self._service.number_connections(worker.first_serial, worker.count)
         announce_turns(reactor, self._service.turn)
+        from lightwave.server.web import Web  # commands that only open the store start without it
+
         self._web = Web(configuration, self._service, self._committer, self._threads, reactor, worker)
         self._upkeep_lock = UpkeepLock(configuration.data, worker)
         self._heart = Heart(worker, self._count_connections, time.monotonic, reactor.callLater)
