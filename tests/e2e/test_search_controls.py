@@ -79,7 +79,10 @@ def page_cookie(answer: wire.Answer) -> bytes:
 
 
 def names(answer: wire.Answer) -> list[str]:
-    return [name.decode().partition(",")[0].partition("=")[2] for name, _ in answer.entries]
+    plain = (
+        name.decode().rpartition(">;")[2] for name, _ in answer.entries
+    )  # without an extended name's prefix
+    return [name.partition(",")[0].partition("=")[2] for name in plain]
 
 
 # uid, sn, givenName, uidNumber, further values
@@ -545,3 +548,34 @@ def test_search_options_beyond_one_context(ours: wire.Connection, base: str) -> 
     """The phantom root flag asks for naming contexts below the base; there are none, so all is well."""
     control = wire.control("1.2.840.113556.1.4.1340", True, wire.sequence(wire.integer(2)))
     assert len(ours.ask(people(base), [control]).entries) == len(PEOPLE)
+
+
+def test_controls_together(ours: wire.Connection, base: str) -> None:
+    """Order, pages, matched values, extended names and an assertion in one request; a view with the rest."""
+    order = sort_control(("uidNumber", None, False))
+    matched = matched_control(wire.filter_bytes(("equal", "objectClass", b"posixAccount")))
+    extended = wire.control("1.2.840.113556.1.4.529", True, wire.sequence(wire.integer(1)))
+    others = [matched, extended, assertion("equal", "ou", b"sorted")]
+    page = ours.ask(people(base), [order, page_control(2), *others])
+    assert (page.code, names(page), sort_result(page)) == (0, ["p4", "p6"], 0)
+    view = ours.ask(people(base), [order, view_control(0, 1, b"300"), *others])
+    assert (view.code, names(view), view_result(view)[:3]) == (0, ["p7", "p2"], (3, 7, 0))
+    for answer in (page, view):
+        for name, held in answer.entries:
+            assert name.startswith(b"<GUID=")
+            assert held == {"objectClass": [b"posixAccount"]}
+    refused = ours.ask(people(base), [order, matched, assertion("equal", "ou", b"x")])
+    assert (refused.code, refused.entries) == (122, [])
+
+
+def test_abandoned_and_left_sorts(shared_node: Node, base: str) -> None:
+    """A client that goes while it sorts, or gives up its pages, leaves nothing that keeps others waiting."""
+    order = sort_control(("uidNumber", None, False))
+    with shared_node.local_administrator() as connection:
+        sent = connection.send(people(base), [order])
+        connection.send(wire.abandon(sent))
+        first = connection.ask(people(base), [order, page_control(1)])
+        ended = connection.ask(people(base), [order, page_control(0, page_cookie(first))])
+        assert (ended.code, ended.entries, page_cookie(ended)) == (0, [], b"")
+        again = connection.ask(people(base), [order, page_control(1, page_cookie(first))])
+        assert again.code == 53
