@@ -12,7 +12,7 @@ from pathlib import Path
 from lightwave.directory.store.backup import Origin, verify_backup, write_backup
 from lightwave.directory.store.backup_file import BackupFile, Manifest, Progress
 from lightwave.directory.store.environment import Store
-from lightwave.directory.store.files import unfinished, unfinished_file
+from lightwave.directory.store.files import clear_unfinished, unfinished, unfinished_file
 from lightwave.directory.store.recovery import recovery_wraps
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration
 
@@ -69,6 +69,7 @@ def verified(path: Path, progress: Progress) -> Backup:
 
 def _name(target: Path, domain: str, began: datetime, *, full: bool) -> Path:
     if target.is_dir():
+        clear_unfinished(target, SUFFIX)
         kind = "full" if full else "increment"
         target = target / f"{domain}-{began:%Y%m%dT%H%M%SZ}-{kind}{SUFFIX}"
     if target.exists():

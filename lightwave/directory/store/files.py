@@ -46,6 +46,17 @@ def unfinished_file(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
+def clear_unfinished(folder: Path, ending: str) -> None:
+    """Delete what killed processes left of files whose names end so; what is being written stays."""
+    for left in folder.glob(f"*{ending}{UNFINISHED}"):
+        with left.open("rb") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            left.unlink(missing_ok=True)
+
+
 def write_file(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Write a whole file, in the place of what was there."""
     with unfinished_file(path, mode) as stream:
@@ -70,10 +81,10 @@ def unused(lock_file: Path) -> Iterator[None]:
     file loses all his locks on it.
     """
     try:
-        stream = lock_file.open("r+b")
+        descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise StoreError(f"{lock_file} can't be opened: {error.strerror}") from None
-    with stream:
+    with os.fdopen(descriptor, "r+b") as stream:
         try:
             fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 0)
         except OSError:

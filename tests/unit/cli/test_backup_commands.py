@@ -22,6 +22,7 @@ from lightwave.directory.ldap.result import DirectoryError
 from lightwave.directory.store import layout
 from lightwave.directory.store.backup_file import BackupError
 from lightwave.directory.store.errors import KeyringError, StoreBusy, StoreVersionError
+from lightwave.directory.store.files import unfinished_file
 from lightwave.server import entry_restore
 from lightwave.server.backups import make_backup
 from lightwave.server.configuration import ConfigurationError, load_configuration
@@ -83,6 +84,16 @@ def test_a_backup_in_a_folder_is_named_and_private(sales: Path, tmp_path: Path) 
     assert answer("backup", "--verify", path) == made
     assert "is whole" in succeed("backup", "--verify", path)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_killed_backups_left_goes_what_is_being_written_stays(sales: Path, tmp_path: Path) -> None:
+    left = tmp_path / "example.com-20200101T000000Z-full.lwbackup.unfinished"
+    left.write_bytes(b"half a backup")
+    with unfinished_file(tmp_path / "other.lwbackup") as stream:
+        path = back_up(sales, tmp_path)
+        assert sorted(tmp_path.iterdir()) == sorted((path, tmp_path / "other.lwbackup.unfinished"))
+        stream.write(b"x")
+    assert (tmp_path / "other.lwbackup").read_bytes() == b"x"
 
 
 def test_neg_nothing_is_written_over(sales: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lightwave.directory.store import layout
-from lightwave.directory.store.backup import Origin, order_chain, verify_backup, write_backup
+from lightwave.directory.store.backup import BY_ENTRY, WHOLE, Origin, order_chain, verify_backup, write_backup
 from lightwave.directory.store.backup_file import BackupError, BackupFile, Manifest
 from lightwave.directory.store.check import check
 from lightwave.directory.store.environment import Store
@@ -95,6 +95,21 @@ def change_store(store: Store, ids: list[int]) -> None:
         transaction.delete_secret(1, ids[9], b"credentials", transaction.begin_change())
         add(transaction, ids[10], b"cn=new", {"sn": [b"new"]}, links=[("manager", ids[11])])
         transaction.intern_descriptor(1, b"descriptor")
+
+
+def test_of_every_database_it_is_decided_whether_it_is_computed() -> None:
+    """Whoever adds a database has it in backups, or in what `repair` makes again."""
+    computed = {
+        "children",
+        "backlinks",
+        "unresolved",
+        "index",
+        "guids",
+        "changes",
+        "tenant_changes",
+        "expiry",
+    }
+    assert {name for name, _, _ in layout.DATABASES} == {*WHOLE, *BY_ENTRY, *computed}
 
 
 def test_a_full_backup_is_the_store(store: Store, tmp_path: Path) -> None:
