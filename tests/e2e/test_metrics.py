@@ -51,7 +51,8 @@ def test_operations_are_counted(node: Node) -> None:
         ("delete", "success"): 1,
     }
     assert {key: grown[operations(*key)] for key in expected} == expected
-    assert grown['lightwave_ldap_operation_seconds_count{operation="modify"}'] == 1
+    for kind in ("bind", "modify", "compare", "delete"):
+        assert grown[f'lightwave_ldap_operation_seconds_count{{operation="{kind}"}}'] == 1
     assert 41 - 16 < grown['lightwave_ldap_operation_seconds_count{operation="search"}'] < 41 + 16
     assert grown["lightwave_committed_operations_total"] == 3
     assert grown["lightwave_commits_total"] == 3

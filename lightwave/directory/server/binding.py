@@ -63,6 +63,7 @@ def _begin_later(connection: LDAPConnection, message: LDAPMessage) -> None:
 def _begin(connection: LDAPConnection, txn: ReadTransaction, message: LDAPMessage) -> None:
     request = message.request
     assert isinstance(request, BindRequest)
+    connection.bind_began = connection.service.monotonic()
     connection.set_token(ANONYMOUS)
     try:
         check_controls(BindRequest, message.controls)
@@ -233,7 +234,9 @@ def _answer(
         encode_bind_result(message_id, code, message=message, server_credentials=server_credentials)
     )
     connection.session.finish(message_id)
-    connection.service.counts.results[TAG_BIND_RESPONSE << 16 | code] += 1
+    service = connection.service
+    service.counts.results[TAG_BIND_RESPONSE << 16 | code] += 1
+    service.counts.latencies[TAG_BIND_RESPONSE].observe(service.monotonic() - connection.bind_began)
     connection.update_reading()
     if connection.session.has_held and not connection.session.is_ended:
         connection.service.call_later(0, connection.process_held)

@@ -67,6 +67,7 @@ class LDAPConnection(protocol.Protocol):
         self.limits: Limits = DEFAULTS.anonymous
         self.number = 0
         self.writes = 0
+        self.bind_began = 0.0
         self.draining = False
         self.paused = False
         self.lost = False

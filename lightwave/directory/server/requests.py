@@ -88,6 +88,8 @@ def _serve_compare(
     connection: LDAPConnection, txn: ReadTransaction, schema: Schema, message: LDAPMessage, out: list[bytes]
 ) -> None:
     request: Any = message.request
+    service = connection.service
+    began = service.monotonic()
     try:
         check_controls(CompareRequest, message.controls)
         outcome = compare(txn, schema, connection.context(message.controls), request)
@@ -95,6 +97,7 @@ def _serve_compare(
         out.append(connection.refusal(message.message_id, TAG_COMPARE_RESPONSE, error))
         return
     out.append(connection.encode_outcome(message.message_id, TAG_COMPARE_RESPONSE, outcome))
+    service.counts.latencies[TAG_COMPARE_RESPONSE].observe(service.monotonic() - began)
 
 
 def _serve_abandon(
