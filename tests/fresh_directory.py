@@ -70,12 +70,16 @@ class ImmediateCommits:
     def submit_flat(
         self, run_slice: Callable[[WriteTransaction], bool], done: Callable[[BaseException | None], None]
     ) -> None:
-        """Runs all slices."""
+        """Runs all slices, until one fails."""
         more = True
-        while more:
-            with self._store.write() as txn:
-                more = run_slice(txn)
-        done(None)
+        try:
+            while more:
+                with self._store.write() as txn:
+                    more = run_slice(txn)
+        except Exception as error:  # noqa: BLE001  the outcome is the caller's
+            done(error)
+        else:
+            done(None)
 
 
 class ImmediateThreads:

@@ -180,6 +180,7 @@ class Node:
             Sweep(self._store, schemas, self._committer, time.time),
             Purge(self._store, self._committer, time.time),
             Unlinking(self._store, self._committer),
+            pipeline.tree_deletions,
         )
         self._ports: list[Any] = []
 

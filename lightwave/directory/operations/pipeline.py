@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from lightwave.directory.access.token import Token
 from lightwave.directory.ldap.messages import AddRequest, DeleteRequest, ModifyDNRequest, ModifyRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.ldap.update_controls import TREE_DELETE
 from lightwave.directory.operations import (
     add,
     bounds,
@@ -30,6 +31,7 @@ from lightwave.directory.operations import (
     modify,
     password_modify,
     rename,
+    tree_delete,
     undelete,
 )
 from lightwave.directory.operations.context import Context, Limits
@@ -57,6 +59,7 @@ from lightwave.directory.operations.ports import (
 from lightwave.directory.operations.relax_rules import is_relaxed
 from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.operations.survey import Survey
+from lightwave.directory.operations.tree_deletions import TreeDeletions
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.environment import Store
 from lightwave.directory.store.reading import ReadTransaction
@@ -142,6 +145,7 @@ class WritePipeline:
         self._threads = threads
         self._new_guid = new_guid
         self._liveness = liveness
+        self.tree_deletions = TreeDeletions(store, committer, schemas, self._plugins, threads, liveness)
 
     def submit(self, context: Context, request: WriteRequest, done: Done) -> None:
         """Runs one write; `done` gets its outcome after the commit that made it durable."""
@@ -150,6 +154,16 @@ class WritePipeline:
             try:
                 check(request, context.limits)
             except DirectoryError as error:
+                self._finish(context, error, done)
+                return
+        if context.controls and type(request) is DeleteRequest and context.has_control(TREE_DELETE):
+            try:
+                if self.tree_deletions.is_large(context, request):
+                    self.tree_deletions.submit(
+                        context, request, lambda result: self._finish(context, result, done)
+                    )
+                    return
+            except Exception as error:  # noqa: BLE001  the one exit turns every failure into a result
                 self._finish(context, error, done)
                 return
         self._attempt(_Write(context, request, done))
@@ -372,6 +386,9 @@ class WritePipeline:
             schema, write.context, write.request
         ):
             undelete.apply(txn, schema, write.context, write.request, self._plugins)
+            outcome = SUCCESS
+        elif isinstance(write.request, DeleteRequest) and write.context.has_control(TREE_DELETE):
+            tree_delete.apply_small(txn, schema, write.context, write.request, self._plugins)
             outcome = SUCCESS
         else:
             outcome = self._apply(write, txn)

@@ -125,6 +125,10 @@ class Commits(Protocol):
         self, apply: Callable[[WriteTransaction], T], done: Callable[[T | BaseException], None]
     ) -> None: ...
 
+    def submit_flat(
+        self, run_slice: Callable[[WriteTransaction], bool], done: Callable[[BaseException | None], None]
+    ) -> None: ...
+
 
 Preparers = Sequence[Prepare]
 Plugins = Sequence[Plugin]

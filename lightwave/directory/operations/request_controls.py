@@ -61,6 +61,7 @@ from lightwave.directory.ldap.update_controls import (
     PRE_READ,
     RELAX_RULES,
     TRANSACTION,
+    TREE_DELETE,
     decode_attribute_selection,
     decode_transaction,
 )
@@ -129,6 +130,7 @@ SERVED = (
     ServedControl(DIRSYNC, _SEARCH, lambda control: decode_dirsync(control.value)),
     ServedControl(PRE_READ, (ModifyRequest, DeleteRequest, ModifyDNRequest), decode_attribute_selection),
     ServedControl(POST_READ, (AddRequest, ModifyRequest, ModifyDNRequest), decode_attribute_selection),
+    ServedControl(TREE_DELETE, (DeleteRequest,), check_no_value),
     ServedControl(PERMISSIVE_MODIFY, (ModifyRequest,), check_no_value),
     ServedControl(RELAX_RULES, _UPDATE, check_no_value),
     ServedControl(TRANSACTION, (*_UPDATE, PasswordModifyRequest), decode_transaction),

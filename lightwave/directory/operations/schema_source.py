@@ -33,6 +33,10 @@ class SchemaSource:
         self._stored: _Stored = ()
         self._changed: tuple[_Stored, Schema] = ((), builtin)
 
+    def apart(self) -> SchemaSource:
+        """Another source of the same schemas: for work in another thread, since a source serves one thread."""
+        return SchemaSource(self._builtin)
+
     @property
     def latest(self) -> Schema:
         """The schema of the last transaction that was asked about: good enough to look at names, not to decide."""

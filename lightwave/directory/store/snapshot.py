@@ -119,6 +119,18 @@ class Snapshot:
         """A value of `meta` that `WriteTransaction.put_meta` wrote."""
         return self.raw.get(b"other\0" + name, db=self._databases.meta)
 
+    def metas(self, prefix: bytes) -> list[bytes]:
+        """The values of all names that begin so, in their order."""
+        start = b"other\0" + prefix
+        cursor = self.raw.cursor(self._databases.meta)
+        found: list[bytes] = []
+        if cursor.set_range(start):
+            for key, value in cursor.iternext():
+                if not key.startswith(start):
+                    break
+                found.append(value)
+        return found
+
     def descriptor(self, tenant: int, descriptor: int) -> bytes:
         """The bytes of an interned descriptor; empty for number 0."""
         if not descriptor:
