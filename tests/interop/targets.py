@@ -78,7 +78,13 @@ def slapd_target(folder: Path) -> Iterator[Target]:
     ca, leaf, key = make_certificates(folder)
     root = "cn=admin,dc=example,dc=com"
     mapped = f'authz-regexp "gidNumber=.*[+]uidNumber=.*,cn=peercred,cn=external,cn=auth" "{root}"'
-    settings = SlapdConfiguration(tls=(ca, leaf, key), root_dn=root, global_lines=[mapped])
+    settings = SlapdConfiguration(
+        tls=(ca, leaf, key),
+        root_dn=root,
+        global_lines=[mapped],
+        modules=("back_mdb", "sssvlv"),
+        overlays=("sssvlv",),
+    )
     server = Slapd(folder, settings)
     server.load(b"dn: dc=example,dc=com\nobjectClass: domain\ndc: example\n\n")
     with server:

@@ -55,13 +55,18 @@ def test_jndi(target: Target, corner: str, short_folder: Path) -> None:
     finally:
         tools.ok("ldapdelete", "-M", elsewhere)
     assert done.code == 0, done.err
+    ours = "16 noSuchAttribute"  # RFC 2891 section 2: the entries unsorted, and why
+    theirs = "[LDAP: error code 16 - serverSort control: Unrecognized attribute type in sort key]"
+    reference = f"{target.url}/uid=ada,{corner}"
+    if target.name == "slapd":
+        reference += "??base"  # of a base search: what it was, said once more
     assert done.out.splitlines() == [
         "sorted: grace ada alan",
         "sort result: 0",
-        "refused: 16 noSuchAttribute",
+        f"refused: {ours if target.name == 'lightwave' else theirs}",
         "page: ada alan",
         "page: grace",
-        f"referral: {target.url}/uid=ada,{corner}",
+        f"referral: {reference}",
         f"managed: {target.url}/uid=ada,{corner}",
         "followed: ada",
     ]

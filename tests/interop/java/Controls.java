@@ -6,6 +6,7 @@ import java.util.Hashtable;
 import java.util.List;
 import javax.naming.Context;
 import javax.naming.NamingEnumeration;
+import javax.naming.NamingException;
 import javax.naming.ReferralException;
 import javax.naming.directory.SearchControls;
 import javax.naming.directory.SearchResult;
@@ -51,7 +52,7 @@ public class Controls {
     }
 
     static void sorted(LdapContext context, String base) throws Exception {
-        SortKey[] keys = {new SortKey("sn", true, null), new SortKey("uidNumber", false, null)};
+        SortKey[] keys = {new SortKey("sn", true, "2.5.13.3"), new SortKey("uidNumber", false, null)};
         context.setRequestControls(new Control[] {new SortControl(keys, Control.CRITICAL)});
         System.out.println("sorted: " + String.join(" ", search(context, base, "(uidNumber=*)")));
         for (Control control : context.getResponseControls()) {
@@ -60,7 +61,12 @@ public class Controls {
             }
         }
         context.setRequestControls(new Control[] {new SortControl("noSuchAttribute", Control.NONCRITICAL)});
-        search(context, base, "(uidNumber=*)");
+        try {
+            search(context, base, "(uidNumber=*)");
+        } catch (NamingException error) { // slapd's answer, critical or not
+            System.out.println("refused: " + error.getMessage());
+            return;
+        }
         SortResponseControl refused = (SortResponseControl) context.getResponseControls()[0];
         System.out.println("refused: " + refused.getResultCode() + " " + refused.getAttributeID());
     }

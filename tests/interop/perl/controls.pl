@@ -33,7 +33,7 @@ my ($result) = $answer->control(LDAP_CONTROL_SORTRESULT);
 $found{sorted} = uids($answer);
 $found{sort_result} = $result->result;
 
-$answer = people([Net::LDAP::Control::Sort->new(order => 'cn sn:caseIgnoreOrderingMatch')]);
+$answer = people([Net::LDAP::Control::Sort->new(order => 'cn:caseIgnoreOrderingMatch sn:2.5.13.3')]);
 $found{two_keys} = uids($answer);
 
 my $paged = Net::LDAP::Control::Paged->new(size => 2);
