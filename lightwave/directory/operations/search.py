@@ -263,7 +263,12 @@ class Search:
         else:
             self._plan(txn)
             if not subentries:
-                self._hide_subentries(txn)
+                hidden = searches.subentries
+                ids = hidden.ids if hidden.transaction == txn.id and hidden.tenant == self._tenant else None
+                if ids and not self._omitted:  # the usual case
+                    self._omitted = ids
+                else:
+                    self._hide_subentries(txn)
 
     @property
     def examined(self) -> int:

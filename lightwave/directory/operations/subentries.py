@@ -21,21 +21,21 @@ MOST_LISTED = 1_000
 
 
 class SubentryIds:
-    """The subentries of each tenant as of the last transaction that was asked."""
+    """The subentries of the tenant that was asked for last, as of that transaction: public, for the hot path."""
+
+    __slots__ = ("ids", "tenant", "transaction")
 
     def __init__(self) -> None:
-        self._transaction = -1
-        self._ids: dict[int, frozenset[int] | None] = {}
+        self.transaction = -1
+        self.tenant = 0
+        self.ids: frozenset[int] | None = None
 
     def of(self, txn: ReadTransaction, table: AttributeTable, tenant: int) -> frozenset[int] | None:
         """Entry ids; None when they are too many, or not indexed."""
-        if txn.id != self._transaction:
-            self._ids = {}
-            self._transaction = txn.id
-        elif tenant in self._ids:
-            return self._ids[tenant]
-        found = self._ids[tenant] = _listed(txn, table, tenant)
-        return found
+        if txn.id != self.transaction or tenant != self.tenant:
+            self.ids = _listed(txn, table, tenant)
+            self.transaction, self.tenant = txn.id, tenant
+        return self.ids
 
 
 def _listed(txn: ReadTransaction, table: AttributeTable, tenant: int) -> frozenset[int] | None:
