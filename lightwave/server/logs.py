@@ -38,10 +38,14 @@ class TextFormatter(logging.Formatter):
     def __init__(self, worker: int = 0) -> None:
         super().__init__()
         self._worker = f" [{worker}]" if worker else ""
+        self._second = (0, "")
 
     def format(self, record: logging.LogRecord) -> str:
         """One record without its line end."""
-        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+        second = int(record.created)
+        if second != self._second[0]:
+            self._second = (second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second)))
+        at = self._second[1]
         head = f"{at},{int(record.msecs):03d} {record.levelname:<7}{self._worker} {record.name}"
         correlation = getattr(record, "correlation", "")
         named = f" ({correlation})" if correlation else ""
@@ -153,6 +157,9 @@ def start_logging(level: str, format_name: str, *, worker: int = 0, buffered: bo
     """
     handler: logging.Handler = BufferedHandler(sys.stderr) if buffered else logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter_of(format_name, worker))
+    # Where in the source a record was made, and in which thread, is in none of our lines, and costs more than the rest.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # as its documentation says
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

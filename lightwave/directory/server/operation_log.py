@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -41,11 +41,12 @@ from lightwave.directory.ldap.responses import (
     TAG_SEARCH_REFERENCE,
 )
 from lightwave.directory.ldap.result import ResultCode
-from lightwave.directory.ldap.session import Event, Refused
+from lightwave.directory.ldap.session import Event
 from lightwave.directory.schema.schema import Schema
 from lightwave.wire.ber import BerError, decode_integer, read_header
 
 if TYPE_CHECKING:
+    from lightwave.directory.access.token import Token
     from lightwave.directory.server.connection import LDAPConnection
 
 log = logging.getLogger("lightwave.operations")
@@ -74,6 +75,7 @@ _HEAD = ("operation", "connection", "messageId", "code", "octets", "estimate")
 _TAIL = ("result", "text", "milliseconds", "slow", "identity", "peer")
 """fields whose place in a line is fixed; machines get those too that people don't need"""
 _BARE = re.compile(r"[\w.:/+-]+\Z", re.ASCII)
+_PLAIN = re.compile(r'[^"\\\x00-\x1f\x7f]*\Z')
 
 
 class Mode(Enum):
@@ -84,11 +86,28 @@ class Mode(Enum):
     ALL = "all"
 
 
-class Operation:
-    """One line of the log; its text is made where it is written."""
+class Operation(Mapping[str, Any]):
+    """One line of the log: its fields and its text are made where it is written, not where it is noted."""
 
-    def __init__(self, fields: dict[str, Any]) -> None:
-        self.fields = fields
+    def __init__(self, describe: Callable[[], dict[str, Any]]) -> None:
+        self._describe = describe
+        self._fields: dict[str, Any] | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """By name, in their order."""
+        if self._fields is None:
+            self._fields = self._describe()
+        return self._fields
+
+    def __getitem__(self, name: str) -> Any:
+        return self.fields[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.fields)
+
+    def __len__(self) -> int:
+        return len(self.fields)
 
     def __str__(self) -> str:
         fields = self.fields
@@ -99,10 +118,12 @@ class Operation:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, list):
-        value = ",".join(map(str, value))
-    text = str(value)
-    return text if _BARE.match(text) else json.dumps(text, ensure_ascii=False)
+    if isinstance(value, int | float):
+        return str(value)
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    if _BARE.match(text):
+        return text
+    return f'"{text}"' if _PLAIN.match(text) else json.dumps(text, ensure_ascii=False)
 
 
 def _text(value: bytes | str) -> str:
@@ -125,14 +146,11 @@ class OperationLog:
         self.slow = slow
         if mode is self.mode:
             return
-        was_on = self.mode is not Mode.OFF
         self.mode = mode
         log.info("the operation log is now: %s", mode.value)
         for connection in tuple(connections):
-            if mode is Mode.OFF:
-                unwatch(connection)
-            elif not was_on:
-                self.watch(connection)
+            unwatch(connection)
+            self.watch(connection)
 
     def watch(self, connection: LDAPConnection) -> None:
         """Log what this connection does from now on, if the log is on."""
@@ -147,17 +165,16 @@ class OperationLog:
         """RFC 4515 text of at most `MOST_PARTS` parts, without values that must not be shown."""
         return _filter_text(self._schema_of(), node, [MOST_PARTS])
 
-    def write(self, fields: dict[str, Any], seconds: float) -> None:
-        """Log one operation that took so long."""
-        is_slow = seconds >= self.slow
-        if self.mode is Mode.OFF or (self.mode is Mode.SLOW and not is_slow):
-            return
-        fields["milliseconds"] = round(seconds * 1000, 2)
-        if is_slow:
-            fields["slow"] = True
-        level = logging.WARNING if is_slow else logging.INFO
+    def is_wanted(self, seconds: float) -> bool:
+        """Whether an operation that took so long is logged."""
+        return seconds >= self.slow or self.mode is Mode.ALL
+
+    def write(self, describe: Callable[[], dict[str, Any]], seconds: float) -> None:
+        """Log one operation that took so long; `describe` is called where the line is written."""
+        level = logging.WARNING if seconds >= self.slow else logging.INFO
         if log.isEnabledFor(level):
-            log.log(level, Operation(fields), extra={"fields": fields})
+            operation = Operation(describe)
+            log.log(level, operation, extra={"fields": operation})
 
 
 def unwatch(connection: LDAPConnection) -> None:
@@ -171,11 +188,13 @@ def unwatch(connection: LDAPConnection) -> None:
 class _Pending:
     """A request that is not yet answered."""
 
-    __slots__ = ("began", "entries", "fields", "octets", "search")
+    __slots__ = ("began", "entries", "event", "octets", "peer", "search", "token")
 
-    def __init__(self, began: float, fields: dict[str, Any]) -> None:
+    def __init__(self, began: float, event: Event, peer: str, token: Token) -> None:
         self.began = began
-        self.fields = fields
+        self.event = event
+        self.peer = peer
+        self.token = token
         self.entries = 0
         self.octets = 0
         self.search: Any = None
@@ -198,87 +217,42 @@ class _Watched:
         self._own_lost = kind.connectionLost
         self._own_advance = type(connection.searches)._advance
         vars(connection).update(_serve=self.serve, send=self.send, connectionLost=self.lost)
-        # What is looked up in one go has no plan: here every search is made, so that there is one to log.
-        vars(connection.searches).update(_advance=self.advance, _look_up=lambda *_: False)
+        vars(connection.searches)["_advance"] = self.advance
+        if operations.mode is Mode.ALL:
+            # What is looked up in one go has no plan: here every search is made, so that there is one to log.
+            vars(connection.searches)["_look_up"] = lambda *_: False
 
     def serve(self, events: list[Event]) -> None:
         """Requests have come."""
         began = self._log.now()
-        seen, self._seen = {id(one) for one in self._seen}, events
+        seen, self._seen = self._seen, events
         for event in events:
-            if id(event) in seen:
+            if any(event is one for one in seen):
                 continue  # the rest of a chunk, served in a second turn
-            if isinstance(event, Refused):
-                self._pending[event.message_id] = _Pending(began, self._head(event.message_id, "refused"))
-            else:
-                self._note(began, event)
+            self._note(began, event)
         self._own_serve(self._connection, events)
 
-    def _note(self, began: float, message: LDAPMessage) -> None:
-        request: Any = message.request
-        message_id = message.message_id
-        if message_id in self._pending:
-            self._finish(self._pending.pop(message_id), "abandoned", None)
-        elif len(self._pending) >= MOST_PENDING:
-            self._finish(self._pending.pop(next(iter(self._pending))), "abandoned", None)
-        fields = self._head(message_id, _KINDS.get(type(request), "unknown"))
-        fields.update(self._describe(request))
-        if message.controls:
-            fields["controls"] = [one.oid for one in message.controls[:MOST_PARTS]]
-        if isinstance(request, AbandonRequest):
-            abandoned = self._pending.pop(request.message_id, None)
-            if abandoned is not None:
-                self._finish(abandoned, "abandoned", None)
-        if isinstance(request, AbandonRequest | UnbindRequest):
-            self._log.write(fields, 0.0)
-            return
-        self._pending[message_id] = _Pending(began, fields)
+    def _note(self, began: float, event: Event) -> None:
+        connection, pending = self._connection, self._pending
+        noted = _Pending(began, event, connection.channel.address, connection.token)
+        if isinstance(event, LDAPMessage):
+            request = event.request
+            if isinstance(request, AbandonRequest):
+                self._abandon(request.message_id)
+            if isinstance(request, AbandonRequest | UnbindRequest):
+                self._finish(noted, "", None)
+                return
+        message_id = event.message_id
+        if message_id in pending:
+            self._abandon(message_id)
+        elif len(pending) >= MOST_PENDING:
+            self._abandon(next(iter(pending)))
+        pending[message_id] = noted
 
-    def _head(self, message_id: int, kind: str) -> dict[str, Any]:
-        connection = self._connection
-        fields: dict[str, Any] = {
-            "operation": kind,
-            "connection": connection.number,
-            "messageId": message_id,
-            "peer": connection.channel.address,
-        }
-        if not connection.token.is_anonymous:
-            fields["identity"] = _text(connection.token.dn)
-        return fields
-
-    def _describe(self, request: Any) -> dict[str, Any]:
-        match request:
-            case SearchRequest():
-                scope = _SCOPES[request.scope] if 0 <= request.scope < len(_SCOPES) else request.scope
-                return {
-                    "base": _text(request.base),
-                    "scope": scope,
-                    "filter": self._log.filter_text(request.filter),
-                }
-            case BindRequest():
-                credentials = request.authentication
-                named = credentials.mechanism[:32] if isinstance(credentials, SaslCredentials) else "simple"
-                return {"name": _text(request.name), "method": named}
-            case AddRequest():
-                names = [_text(name) for name, _ in request.attributes[:MOST_PARTS]]
-                return {"name": _text(request.dn), "attributes": names}
-            case ModifyRequest():
-                changes = [
-                    f"{change.kind.name.lower()}:{_text(change.attribute)}"
-                    for change in request.changes[:MOST_PARTS]
-                ]
-                return {"name": _text(request.dn), "changes": changes}
-            case ModifyDNRequest():
-                return {"name": _text(request.dn), "newRDN": _text(request.new_rdn)}
-            case CompareRequest():
-                return {"name": _text(request.dn), "attribute": _text(request.attribute)}
-            case DeleteRequest():
-                return {"name": _text(request.dn)}
-            case ExtendedRequest():
-                return {"oid": _text(request.oid)}
-            case AbandonRequest():
-                return {"abandons": request.message_id}
-        return {}
+    def _abandon(self, message_id: int) -> None:
+        abandoned = self._pending.pop(message_id, None)
+        if abandoned is not None:
+            self._finish(abandoned, "abandoned", None)
 
     def advance(self, txn: Any, search: Any, left: int, out: list[bytes], began: float = 0.0) -> None:
         """A search is looked at."""
@@ -312,7 +286,9 @@ class _Watched:
 
     def _answered(self, pending: _Pending, data: bytes, start: int, stop: int) -> None:
         """LDAPResult: code, matchedDN, diagnosticMessage (RFC 4511 §4.1.9)."""
-        del self._pending[pending.fields["messageId"]]
+        del self._pending[pending.event.message_id]
+        if not self._log.is_wanted(self._log.now() - pending.began):
+            return
         _, first, last = read_header(data, start, stop)
         code = decode_integer(data, first, last)
         _, _, after_name = read_header(data, last, stop)
@@ -321,26 +297,41 @@ class _Watched:
             label = ResultCode(code).label
         except ValueError:
             label = str(code)
-        if last > first:
-            pending.fields["text"] = _text(data[first:last])
-        self._finish(pending, label, code)
+        self._finish(pending, label, code, data[first:last])
 
-    def _finish(self, pending: _Pending, result: str, code: int | None) -> None:
-        fields = pending.fields
-        search = pending.search
-        if search is not None:
-            plan = getattr(search, "plan", None)
-            fields["plan"] = plan.text if plan is not None else "the entry itself"
-            if plan is not None:
-                fields["estimate"] = plan.estimate
-            fields["candidates"] = getattr(search, "examined", None)
-        if fields["operation"] == "search":
-            fields["entries"] = pending.entries
-            fields["octets"] = pending.octets
-        fields["result"] = result
-        if code is not None:
-            fields["code"] = code
-        self._log.write(fields, self._log.now() - pending.began)
+    def _finish(self, pending: _Pending, result: str, code: int | None, text: bytes = b"") -> None:
+        operations = self._log
+        seconds = operations.now() - pending.began
+        if not operations.is_wanted(seconds):
+            return
+        number, search = self._connection.number, pending.search
+        plan = getattr(search, "plan", None)
+        examined = getattr(search, "examined", None)
+
+        def describe() -> dict[str, Any]:
+            fields = _head(pending, number)
+            if isinstance(pending.event, LDAPMessage):
+                fields.update(_describe(operations, pending.event))
+            if search is not None:
+                fields["plan"] = plan.text if plan is not None else "the entry itself"
+                if plan is not None:
+                    fields["estimate"] = plan.estimate
+                fields["candidates"] = examined
+            if fields["operation"] == "search":
+                fields["entries"] = pending.entries
+                fields["octets"] = pending.octets
+            if result:
+                fields["result"] = result
+            if code is not None:
+                fields["code"] = code
+            if text:
+                fields["text"] = _text(text)
+            fields["milliseconds"] = round(seconds * 1000, 2)
+            if seconds >= operations.slow:
+                fields["slow"] = True
+            return fields
+
+        operations.write(describe, seconds)
 
     def lost(self, *reason: Any) -> None:
         """The connection has ended, with some requests open."""
@@ -348,6 +339,60 @@ class _Watched:
             self._finish(pending, "connection lost", None)
         self._pending.clear()
         self._own_lost(self._connection, *reason)
+
+
+def _head(pending: _Pending, connection: int) -> dict[str, Any]:
+    event = pending.event
+    kind = _KINDS.get(type(event.request), "unknown") if isinstance(event, LDAPMessage) else "refused"
+    fields: dict[str, Any] = {
+        "operation": kind,
+        "connection": connection,
+        "messageId": event.message_id,
+        "peer": pending.peer,
+    }
+    if not pending.token.is_anonymous:
+        fields["identity"] = _text(pending.token.dn)
+    return fields
+
+
+def _describe(operations: OperationLog, message: LDAPMessage) -> dict[str, Any]:
+    request: Any = message.request
+    fields: dict[str, Any] = {}
+    match request:
+        case SearchRequest():
+            fields["base"] = _text(request.base)
+            fields["scope"] = _SCOPES[request.scope] if 0 <= request.scope < len(_SCOPES) else request.scope
+            fields["filter"] = operations.filter_text(request.filter)
+        case BindRequest():
+            credentials = request.authentication
+            fields["name"] = _text(request.name)
+            fields["method"] = "simple"
+            if isinstance(credentials, SaslCredentials):
+                fields["method"] = credentials.mechanism[:32]
+        case AddRequest() | ModifyRequest() | ModifyDNRequest() | CompareRequest() | DeleteRequest():
+            fields["name"] = _text(request.dn)
+            fields.update(_describe_change(request))
+        case ExtendedRequest():
+            fields["oid"] = _text(request.oid)
+        case AbandonRequest():
+            fields["abandons"] = request.message_id
+    if message.controls:
+        fields["controls"] = [one.oid for one in message.controls[:MOST_PARTS]]
+    return fields
+
+
+def _describe_change(request: Any) -> dict[str, Any]:
+    match request:
+        case AddRequest():
+            return {"attributes": [_text(name) for name, _ in request.attributes[:MOST_PARTS]]}
+        case ModifyRequest():
+            changes = request.changes[:MOST_PARTS]
+            return {"changes": [f"{one.kind.name.lower()}:{_text(one.attribute)}" for one in changes]}
+        case ModifyDNRequest():
+            return {"newRDN": _text(request.new_rdn)}
+        case CompareRequest():
+            return {"attribute": _text(request.attribute)}
+    return {}
 
 
 def _filter_text(schema: Schema, node: Filter, left: list[int]) -> str:
