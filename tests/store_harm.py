@@ -76,6 +76,11 @@ HARMS: dict[str, tuple[str, Harm]] = {
             layout.unresolved_key(layout.name_digest(1, b"x"), one, 1), b"text", db=dbs.unresolved
         ),
     ),
+    "not waiting": ("unresolved", lambda raw, dbs, one: drop_first(raw, dbs.unresolved)),
+    "tenant change": (
+        "tenant_changes",
+        lambda raw, dbs, one: raw.put(layout.tenant_change_key(1, 998), pack_id(one), db=dbs.tenant_changes),
+    ),
     "no index key": ("index", lambda raw, dbs, one: drop_first(raw, dbs.index)),
     "index key": (
         "index",

@@ -4,7 +4,8 @@ Reads one snapshot from end to end and changes nothing. The invariants:
 
 - every record decodes; its parent exists; it stands among the parent's children under its own name, and nowhere else
 - its GUID leads to it; its stamps decode; `changes` has it at its latest USN, and nothing else there lives
-- each link has its mirror and both ends, HAS_LINKS says whether there are any; what waits for a name stands in a record
+- each link has its mirror and both ends, HAS_LINKS says whether there are any; what waits for a name stands in a
+  record, and each name in a record that is no link waits
 - a complete index has exactly the keys of the records' values
 - what expires stands under its time; secrets belong to entries; no counter lies below what was given out
 """
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.store import layout
 from lightwave.directory.store.building import type_values, values_by_type
 from lightwave.directory.store.errors import DamagedRecord
@@ -27,6 +29,7 @@ from lightwave.directory.store.stamps import decode_stamps
 if TYPE_CHECKING:
     import lmdb
 
+    from lightwave.directory.schema.attribute import AttributeType
     from lightwave.directory.store.index_keys import Describe
     from lightwave.directory.store.reading import ReadTransaction
 
@@ -76,6 +79,7 @@ class _Checker:
         self._indexes_of: dict[str, list[IndexDefinition]] = {}
         for one in self._indexes:
             self._indexes_of.setdefault(one.key, []).append(one)
+        self._link_types: dict[int, AttributeType | None] = {}
         self._expected: Counter[tuple[int, IndexKind]] = Counter()
         self._damaged: set[int] = set()
 
@@ -165,6 +169,8 @@ class _Checker:
                 return
         cursor = self._raw.cursor(self._databases.index)
         identity = pack_id(entry_id)
+        if not self._waits(tenant, entry_id, record):
+            yield "unresolved", "a name in it waits for no entry"
         for oid, values in values_by_type(self._transaction, record).items():
             for definition in self._indexes_of.get(oid, ()):
                 keys = self._index_keys(definition, tenant, values)
@@ -183,6 +189,25 @@ class _Checker:
             layout.index_key(tenant, definition.number, kind.value, key)
             for key in value_keys(kind, description.type, values)
         }
+
+    def _waits(self, tenant: int, entry_id: int, record: Record) -> bool:
+        """Whether all values of link attributes that are text stand among those that wait."""
+        for number in record.numbers():
+            if number not in self._link_types:
+                found = self._describe(self._transaction.attribute_key(number))
+                self._link_types[number] = found.type if found is not None and found.type.is_link else None
+            attribute = self._link_types[number]
+            if attribute is None:
+                continue
+            for text in record.values(number):
+                try:
+                    digest = layout.name_digest(tenant, attribute.normalise(text))
+                except InvalidValue:
+                    continue
+                key = layout.unresolved_key(digest, entry_id, number)
+                if self._raw.get(key, db=self._databases.unresolved) is None:
+                    return False
+        return True
 
     def children(self) -> Iterator[Finding]:
         """Each child is an entry of that parent and name."""
@@ -217,6 +242,13 @@ class _Checker:
                     yield Finding("changes", tenant, entry_id, f"USN {usn} tells of its removal; it exists")
             elif entry_id not in self._damaged and (record is None or record.usn_changed != usn):
                 yield Finding("changes", tenant, entry_id, f"it is not what stands at USN {usn}")
+
+        for key, value in self._rows("tenant_changes", self._databases.tenant_changes):
+            tenant, usn = layout.decode_entry_key(key)
+            entry_id = layout.number(value)
+            change = self._raw.get(pack_id(usn), db=self._databases.changes)
+            if change is None or layout.decode_change(change)[:2] != (tenant, entry_id):
+                yield Finding("tenant_changes", tenant, entry_id, f"changes do not have it at USN {usn}")
 
     def links(self) -> Iterator[Finding]:
         """Each link has its mirror, each mirror its link, and both ends exist."""
