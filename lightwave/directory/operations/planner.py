@@ -173,9 +173,11 @@ class Planner:
 
     def _value_plan(self, node: ValueMatch, number: int) -> Plan | None:
         from_index = node.narrowing
-        if from_index is None or node.description is None:
+        if node.description is None:
             return None
         name = node.description.text
+        if from_index is None:  # bits, words and other rules: they hold for a value, so there is one
+            return self._key(number, IndexKind.PRESENCE, b"", "presence", name)
         if from_index.pieces:
             plans = [
                 plan

@@ -179,6 +179,28 @@ def test_plans_with_indexes(tmp_path: Path) -> None:
     tree.store.close()
 
 
+def test_bits_are_narrowed_by_presence(tmp_path: Path) -> None:
+    tree = SearchTree.create(tmp_path / "store", [("userAccountControl", IndexKind.PRESENCE)])
+    for number, control in enumerate(["512", "514", "66050", "2"]):
+        _person(tree, f"P{number}", "X", [*PERSON, "user"], userAccountControl=[control])
+    for number in range(80):
+        tree.add(
+            f"ou=u{number},{SUFFIX}", {"objectClass": ["top", "organizationalUnit"], "ou": [f"u{number}"]}
+        )
+    for text, expected in (
+        ("(userAccountControl:1.2.840.113556.1.4.803:=2)", ["p1", "p2", "p3"]),
+        ("(userAccountControl:1.2.840.113556.1.4.803:=514)", ["p1", "p2"]),
+        ("(userAccountControl:1.2.840.113556.1.4.804:=65536)", ["p2"]),
+        ("(userAccountControl:1.2.840.113556.1.4.803:=x)", []),
+        ("(userAccountControl:1.2.840.113556.1.4.803:=)", []),
+    ):
+        search = tree.begin(text)
+        found = [dn.partition(",")[0].partition("=")[2] for dn in tree.advance(search)]
+        assert sorted(found) == expected
+        assert search.examined <= 4, text
+    tree.store.close()
+
+
 def test_attributes(tree: SearchTree) -> None:
     def values(text: str, *asked: str) -> dict[str, list[str]]:
         [found] = tree.search(text, attributes=asked).values()
