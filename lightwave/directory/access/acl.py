@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from lightwave.directory.access.ace import MIN_SIZE, OBJECT_TYPES, Ace, encode_ace, read_ace
+from lightwave.directory.access.ace import HAS_GUIDS, MIN_SIZE, Ace, encode_ace, read_ace
 from lightwave.directory.access.descriptor_errors import DescriptorError, MalformedDescriptor
 
 Acl = tuple[Ace, ...]
@@ -50,7 +50,7 @@ def encode_acl(acl: Acl) -> bytes:
     """The binary form of `acl`; DescriptorError when it is too large for one."""
     if len(acl) > MAX_ACES:
         raise DescriptorError(f"an access control list has at most {MAX_ACES} entries")
-    revision = _REVISION_DS if any(ace.type in OBJECT_TYPES for ace in acl) else _REVISION
+    revision = _REVISION_DS if any(HAS_GUIDS[ace.type] for ace in acl) else _REVISION
     content = b"".join(map(encode_ace, acl))
     size = _HEAD.size + len(content)
     if size > MAX_SIZE:

@@ -112,19 +112,19 @@ def expand_own(acl: Acl, owner: Sid | None, group: Sid | None) -> Acl:
     """An entry's own `acl` as it is in force (MS-DTYP 2.5.3.4.5).
 
     An entry with generic rights or of its creator is replaced by one that says what it means here; when it
-    also is to be inherited, it stays beside that as inherit-only. What neither applies nor is inherited goes.
+    also is to be inherited (by containers: there are no others), it stays beside that as inherit-only. What
+    neither applies nor is inherited goes.
     """
     own: list[Ace] = []
     for ace in acl:
-        inheritable = ace.flags & (CONTAINER_INHERIT | OBJECT_INHERIT)
         if ace.flags & INHERIT_ONLY:
-            if inheritable:
+            if ace.flags & (CONTAINER_INHERIT | OBJECT_INHERIT):
                 own.append(ace)
             continue
         if not ace.needs_expanding():
             own.append(ace)
             continue
-        if inheritable:
+        if ace.flags & CONTAINER_INHERIT:
             own.append(ace._replace(flags=ace.flags | INHERIT_ONLY))
         in_force = _expanded(ace, owner, group)
         if in_force is not None:
@@ -153,10 +153,9 @@ def _expanded(ace: Ace, owner: Sid | None, group: Sid | None) -> Ace | None:
 
 def _without_class(ace: Ace) -> Ace:
     """`ace` for the one object that it is in force on: no class inherits it any more."""
-    if ace.inherited_object_type is None:
-        return ace
-    kind = SIMPLE_FORM[ace.type] if ace.object_type is None else ace.type
-    return ace._replace(type=kind, inherited_object_type=None)
+    if ace.object_type is None and ace.type in SIMPLE_FORM:
+        return ace._replace(type=SIMPLE_FORM[ace.type], inherited_object_type=None)
+    return ace._replace(inherited_object_type=None)
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from lightwave.directory.access import security_descriptor as sd
-from lightwave.directory.access.ace import DATA_TYPES, OBJECT_TYPES, Ace
+from lightwave.directory.access.ace import HAS_DATA, HAS_GUIDS, Ace
 from lightwave.directory.access.acl import MAX_ACES, Acl
 from lightwave.directory.access.descriptor_errors import DescriptorError, SddlError
 from lightwave.directory.access.guid import Guid, format_guid, parse_guid
@@ -118,13 +118,13 @@ class _Reader:
         object_type = self._guid()
         self._expect(";")
         inherited = self._guid()
-        if kind not in OBJECT_TYPES and (object_type or inherited):
+        if not HAS_GUIDS[kind] and (object_type or inherited):
             raise SddlError("an entry of this type has no GUIDs: an object entry has", before)
         self._expect(";")
         sid = self._sid()
         data = b""
         if self._text[self.place : self.place + 1] == ";":
-            if kind not in DATA_TYPES:
+            if not HAS_DATA[kind]:
                 raise SddlError("an entry of this type ends after its SID", self.place)
             self.place += 1
             data = self._data()
