@@ -13,7 +13,9 @@ from typing import Any
 
 from twisted.internet import protocol
 from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import ILoggingContext
 from twisted.python.failure import Failure
+from zope.interface import implementer  # type: ignore[import-untyped]  # it has no stubs
 
 from lightwave.web.proxy_header import BadHeader, read_header
 
@@ -22,6 +24,7 @@ HEADER_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
+@implementer(ILoggingContext)
 class ProxiedFactory(protocol.ServerFactory):
     """Makes connections by another factory, after the header where the peer is a proxy."""
 
@@ -30,6 +33,12 @@ class ProxiedFactory(protocol.ServerFactory):
     def __init__(self, factory: Any, is_proxy: Callable[[str], bool]) -> None:
         self._factory = factory
         self._is_proxy = is_proxy
+
+    def logPrefix(self) -> str:  # noqa: N802  Twisted's name
+        """As the factory behind it, in Twisted's own log."""
+        behind = self._factory
+        prefix: str = behind.logPrefix() if ILoggingContext.providedBy(behind) else type(behind).__name__
+        return prefix
 
     def doStart(self) -> None:  # noqa: N802  Twisted's name
         """A port listens."""
