@@ -8,6 +8,7 @@ a batch at a time from the entry that is named, not from the directory.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import final
@@ -17,11 +18,15 @@ from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.computed import member_numbers
 from lightwave.directory.operations.sources import BATCH
 from lightwave.directory.schema.attribute import AttributeDescription
+from lightwave.directory.store import layout
 from lightwave.directory.store.reading import ReadTransaction
 
 IN_CHAIN = "1.2.840.113556.1.4.1941"
 MOST_VISITED = 20_000
-"""entries that are visited to answer one question about one candidate"""
+"""links that are looked at to answer one question about one candidate"""
+STEPS = 2_048
+"""links that one batch looks at"""
+NOBODY = layout.ROOT
 
 Step = Callable[[ReadTransaction, int, int, int, int], Iterator[int]]
 """(transaction, tenant, entry, attribute number, after) -> the entries one link away, ascending"""
@@ -37,31 +42,50 @@ def _targets(txn: ReadTransaction, tenant: int, entry_id: int, number: int, afte
 
 @final
 class Followed:
-    """A source: every entry that can be reached over links, nearest first, without the one where it begins."""
+    """A source: every entry that can be reached over links, nearest first, without the one where it begins.
 
-    __slots__ = ("_done", "_numbers", "_seen", "_step", "_tenant", "_waiting")
+    A batch is bounded in links that are looked at, not only in entries that are found: many groups may name the same
+    entries. Where nothing was found within the bound, the batch is NOBODY, which is no entry and passes no search.
+    """
 
-    def __init__(self, tenant: int, start: int, numbers: tuple[int, ...], step: Step, *, deep: bool = True):
+    __slots__ = ("_deep", "_numbers", "_seen", "_step", "_tenant", "_waiting", "steps")
+
+    def __init__(
+        self, tenant: int, start: int, numbers: tuple[int, ...], step: Step, *, deep: bool = True
+    ) -> None:
         self._tenant = tenant
         self._numbers = numbers
         self._step = step
+        self._deep = deep
         self._seen = {start}
-        self._waiting = [(start, number, 0) for number in numbers]
-        self._done = not deep
+        self._waiting = deque((start, number, 0) for number in numbers)
+        self.steps = 0
+        """links that were looked at so far"""
 
     def batch(self, txn: ReadTransaction) -> list[int]:
         found: list[int] = []
+        until = self.steps + STEPS
         while self._waiting and len(found) < BATCH:
-            entry_id, number, after = self._waiting.pop(0)
+            if self.steps >= until:
+                return found or [NOBODY]
+            entry_id, number, after = self._waiting.popleft()
             ids = list(islice(self._step(txn, self._tenant, entry_id, number, after), BATCH))
+            self.steps += len(ids) + 1
             if len(ids) == BATCH:
-                self._waiting.insert(0, (entry_id, number, ids[-1]))
+                self._waiting.appendleft((entry_id, number, ids[-1]))
             fresh = [one for one in ids if one not in self._seen]
             self._seen.update(fresh)
             found += fresh
-            if not self._done:
-                self._waiting += [(one, following, 0) for one in fresh for following in self._numbers]
+            if self._deep:
+                self._follow(txn, fresh)
         return found
+
+    def _follow(self, txn: ReadTransaction, fresh: list[int]) -> None:
+        """Of what was found, those that lead on: most are people, from whom nothing hangs."""
+        for entry_id in fresh:
+            for number in self._numbers:
+                if next(self._step(txn, self._tenant, entry_id, number, 0), None) is not None:
+                    self._waiting.append((entry_id, number, 0))
 
 
 def reaching(tenant: int, target: int, numbers: tuple[int, ...]) -> Followed:
@@ -127,9 +151,7 @@ class MembershipMatch:
 
 def _every(source: Followed, txn: ReadTransaction) -> Iterator[int]:
     """All ids of a source; raises DirectoryError when they are too many to look at in one go."""
-    left = MOST_VISITED
     while found := source.batch(txn):
-        left -= len(found)
-        if left < 0:
+        if source.steps > MOST_VISITED:
             raise DirectoryError(ResultCode.ADMIN_LIMIT_EXCEEDED, "the filter follows too many links")
         yield from found

@@ -67,6 +67,8 @@ class Plan:
     make: Callable[[], Source]
     words: tuple[str, ...]
     children: tuple[Plan, ...] = ()
+    is_open: bool = False
+    """the estimate is of the first step only: not to be gathered in one go"""
 
     @property
     def text(self) -> str:
@@ -218,10 +220,12 @@ class Planner:
         if isinstance(node, ChainMatch):
             numbers = node.numbers
             count = sum(txn.link_source_count(tenant, target, number) for number in numbers)
-            return Plan(count, lambda: reaching(tenant, target, numbers), ("chain", node.description.text))
+            words = ("chain", node.description.text)
+            return Plan(count, lambda: reaching(tenant, target, numbers), words, is_open=True)
         numbers, deep = member_numbers(txn), not node.is_direct
         count = sum(txn.link_count(tenant, target, number) for number in numbers)
-        return Plan(count, lambda: contained(tenant, target, numbers, deep=deep), ("members of the group",))
+        words = ("members of the group",)
+        return Plan(count, lambda: contained(tenant, target, numbers, deep=deep), words, is_open=deep)
 
     def _any(self, node: AnyOf) -> Plan | None:
         return _union([self.plan(child) for child in node.children], "or")
@@ -240,10 +244,14 @@ class Planner:
         plans.sort(key=lambda plan: plan.estimate)
         best = plans[0]
         if best.estimate <= SMALL or len(plans) == 1:
-            return Plan(best.estimate, best.make, ("and:", *best.words), tuple(plans))
+            return Plan(best.estimate, best.make, ("and:", *best.words), tuple(plans), best.is_open)
         other = plans[1]
-        if other.estimate > min(MOST_INTERSECTED, best.estimate * ENTRY_COST):
-            return Plan(best.estimate, best.make, ("and:", *best.words), tuple(plans))
+        if (
+            other.estimate > min(MOST_INTERSECTED, best.estimate * ENTRY_COST)
+            or best.is_open
+            or other.is_open
+        ):
+            return Plan(best.estimate, best.make, ("and:", *best.words), tuple(plans), best.is_open)
         ids = set(every(best.make(), self._txn)) & set(every(other.make(), self._txn))
         return Plan(
             len(ids),
@@ -277,6 +285,7 @@ def _union(plans: list[Plan | None], name: str) -> Plan | None:
         lambda: Chained([plan.make() for plan in found]),
         (f"{name}: union of {len(found)}",),
         tuple(found),
+        any(plan.is_open for plan in found),
     )
 
 

@@ -146,6 +146,25 @@ def test_circles_end(tmp_path: Path) -> None:
     tree.store.close()
 
 
+def test_many_groups_of_the_same_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch ends although it found nothing; the search goes on with the next."""
+    monkeypatch.setattr(chains, "STEPS", 10)
+    tree = SearchTree.create(tmp_path / "store")
+    people = [_person(tree, f"P{number}", "X") for number in range(30)]
+    groups = [_group(tree, f"g{number}", *people) for number in range(8)]
+    top = _group(tree, "top", *groups)
+    expected = sorted([f"g{number}" for number in range(8)] + [f"p{number}" for number in range(30)])
+    assert tree.names(f"(memberOf={top})") == expected
+    assert tree.names(f"(&(memberOf={top})(objectClass=inetOrgPerson))") == [
+        n for n in expected if n[0] == "p"
+    ]
+    assert tree.names(f"(member:{IN_CHAIN}:={people[3]})") == [*expected[:8], "top"]
+    monkeypatch.setattr(chains, "MOST_VISITED", 6)
+    with pytest.raises(DirectoryError):
+        tree.names(f"(memberOf={top})")
+    tree.store.close()
+
+
 def test_what_is_followed_is_bounded(tree: SearchTree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chains, "MOST_VISITED", 1)
     with pytest.raises(DirectoryError) as refused:
