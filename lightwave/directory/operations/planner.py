@@ -224,8 +224,8 @@ class Planner:
             return Plan(count, lambda: reaching(tenant, target, numbers), words, is_open=True)
         numbers, deep = member_numbers(txn), not node.is_direct
         count = sum(txn.link_count(tenant, target, number) for number in numbers)
-        words = ("members of the group",)
-        return Plan(count, lambda: contained(tenant, target, numbers, deep=deep), words, is_open=deep)
+        within = ("members of the group",)
+        return Plan(count, lambda: contained(tenant, target, numbers, deep=deep), within, is_open=deep)
 
     def _any(self, node: AnyOf) -> Plan | None:
         return _union([self.plan(child) for child in node.children], "or")
