@@ -107,6 +107,24 @@ def test_weak_ciphers_are_refused(served: Served) -> None:
         assert done.code != 0, cipher
 
 
+@pytest.mark.parametrize(
+    ("port", "offered", "chosen"),
+    [("tls_port", ["ldap", "h2"], None), ("https", ["h2", "http/1.1"], "http/1.1"), ("https", ["h2"], None)],
+)
+def test_protocols_that_a_client_offers(
+    served: Served, port: str, offered: list[str], chosen: str | None
+) -> None:
+    """ALPN (RFC 7301) names HTTP where that is served, and locks nobody out."""
+    context = trust(served.node)
+    context.set_alpn_protocols(offered)
+    number = served.node.tls_port if port == "tls_port" else int(served.node.https_url.rpartition(":")[2])
+    with (
+        socket.create_connection(("127.0.0.1", number), timeout=20) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        assert connection.selected_alpn_protocol() == chosen
+
+
 def test_external_by_certificate(served: Served) -> None:
     """The certificate's subject is the entry; over LDAPS and after StartTLS."""
     context = client_context(served, served.ann)

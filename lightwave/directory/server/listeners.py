@@ -59,7 +59,19 @@ def tls_context(certificate_chain: bytes, key: bytes, trust: bytes) -> ssl.Certi
     context = options.getContext()
     context.set_options(SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
     context.set_session_id(os.urandom(16))
+    context.set_alpn_select_callback(_choose_protocol)
     return options
+
+
+def _choose_protocol(connection: SSL.Connection, offered: list[bytes]) -> Any:
+    """ALPN (RFC 7301): what the listener's factory names; without ALPN where nothing fits.
+
+    Twisted's own callback ends the handshake there, and LDAP has no name for ALPN: a client that offers some
+    protocol by default would be locked out.
+    """
+    factory = getattr(connection.get_app_data(), "factory", None)
+    named = getattr(getattr(factory, "wrappedFactory", None), "acceptableProtocols", list)
+    return next((one for one in named() if one in offered), SSL.NO_OVERLAPPING_PROTOCOLS)
 
 
 def _certificates(pem: bytes) -> list[Any]:
