@@ -14,6 +14,7 @@ import click
 
 from lightwave.cli.options import data_option
 from lightwave.cli.progress import progress_bar
+from lightwave.directory.store.files import unfinished_file
 from lightwave.server.configuration import load_configuration
 from lightwave.server.node import open_store, schema_source
 from lightwave.server.offline import export_of
@@ -85,18 +86,9 @@ def _target(output: Path | None) -> Iterator[BinaryIO]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise click.exceptions.Exit(1) from None
         return
-    unfinished = output.with_name(output.name + ".unfinished")
     try:
-        # Names, addresses and group memberships are not for everyone on the machine.
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb", buffering=1 << 20) as stream:
+        # For its owner only: names, addresses and group memberships are not for everyone on the machine.
+        with unfinished_file(output) as stream:
             yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.rename(output)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise click.ClickException(f"{output} can't be written: {error.strerror}") from None
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise

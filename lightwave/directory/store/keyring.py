@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from lightwave.directory.store.errors import KeyringError
+from lightwave.directory.store.files import write_file
 
 _MAGIC = b"lwmk1"
 KEY_ID_SIZE = 8
@@ -97,8 +98,8 @@ class Keyring:
                 plain = _unwrap_recovery(private, base64.b64decode(wraps["recovery"]), context)
                 wraps[keyring._master_id] = base64.b64encode(keyring._wrap(plain, context)).decode()
         for path, content in files.items():
-            _replace(path, json.dumps(content, indent=1).encode())
-        _replace(folder / "master.key", _MAGIC + master)
+            write_file(path, json.dumps(content, indent=1).encode())
+        write_file(folder / "master.key", _MAGIC + master)
         return keyring
 
     def add_tenant(self, tenant: bytes) -> None:
@@ -116,7 +117,7 @@ class Keyring:
             "recovery": base64.b64encode(_wrap_recovery(public, plain, context, self.random)).decode(),
         }
         content = {"current": key_id.hex(), "keys": {key_id.hex(): wraps}}
-        _replace(path, json.dumps(content, indent=1).encode())
+        write_file(path, json.dumps(content, indent=1).encode())
 
     def current(self, tenant: bytes) -> tuple[bytes, AESGCM]:
         """(id, key) of the data key that new secrets of a tenant are sealed with."""
@@ -236,10 +237,3 @@ def _write_new(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _replace(path: Path, data: bytes) -> None:
-    new = path.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    _write_new(new, data)
-    new.replace(path)
