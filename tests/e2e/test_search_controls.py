@@ -403,7 +403,7 @@ def test_matched_values_that_are_no_simple_items(ours: wire.Connection, base: st
     ):
         assert ours.ask(people(base), [matched_control(wrong)]).code == 2
     assert ours.ask(people(base), [matched_control()]).code == 2
-    assert ours.ask(people(base), [matched_control(*[item] * 257)]).code == 2
+    assert ours.ask(people(base), [matched_control(*[item] * 65)]).code == 2
     secret = matched_control(wire.filter_bytes(("present", "userPassword")))
     ((_, held),) = ours.ask(wire.search(f"uid=p1,{base}", wire.BASE), [secret]).entries
     assert held == {}

@@ -51,7 +51,7 @@ VIRTUAL_LIST_REQUEST: Final = "2.16.840.1.113730.3.4.9"
 VIRTUAL_LIST_RESPONSE: Final = "2.16.840.1.113730.3.4.10"
 
 MOST_SORT_KEYS: Final = 8
-MOST_RETURN_ITEMS: Final = 256
+MOST_RETURN_ITEMS: Final = 64
 _MOST_CONTEXT: Final = 256
 
 SimpleItem = Equality | Substrings | GreaterOrEqual | LessOrEqual | Present | Approx | Extensible

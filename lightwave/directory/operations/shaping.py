@@ -126,7 +126,9 @@ def _select(search: Search, schema: Schema, values: Any) -> None:
         search.omit_references()
     matched = values.get(MATCHED_VALUES)
     if isinstance(matched, MatchedValues) and not search.request.types_only:
+        search.watch_the_clock()
         search.select(lambda selection: MatchedSelection(selection, schema, matched.items))
     extended = values.get(EXTENDED_DN)
     if isinstance(extended, ExtendedDN):
+        search.watch_the_clock()
         search.shape = ExtendedNames(schema, as_text=extended.as_text)
