@@ -128,19 +128,22 @@ def test_it_is_switched_for_connections_that_are_open(node: Node) -> None:
     assert "(o=after)" not in log_text(node)
 
 
-def test_slow_operations_are_warned_of_with_their_plan(node: Node) -> None:
+def test_slow_operations_are_warned_of(node: Node) -> None:
+    slow_user = add_user(node, "slow")
     switch(node, "slow", milliseconds=600_000)
     with connect_tls(node) as connection:
         connection.ask(wire.search("cn=config", filter=("present", "quick")))
         switch(node, "off")
         switch(node, "slow", milliseconds=1)
-        name = f"cn=slow,{node.suffix}"
-        with node.local_administrator() as administrator:  # a commit takes more than a millisecond
-            for _ in range(20):
-                administrator.ask(wire.add(name, [("objectClass", [b"device"]), ("cn", [b"slow"])]))
-                administrator.ask(wire.delete(name))
+        with node.local_administrator() as administrator:  # a password's keys take more than a millisecond
+            for number in range(20):
+                values = [f"{SECRET} {number} {at}".encode() for at in range(8)]
+                change = [(wire.REPLACE, "userPassword", values)]
+                assert administrator.ask(wire.modify(slow_user, change)).code == 0
     slow = wait_for(node, lambda: [one for one in records(node) if one.get("slow")], 1)
     assert all(one["level"] == "warning" and one["milliseconds"] >= 1 for one in slow)
+    assert any(one.get("changes") == ["replace:userPassword"] for one in slow)
+    assert SECRET not in log_text(node)
     assert "(quick=*)" not in log_text(node)
 
 

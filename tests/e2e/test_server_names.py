@@ -134,11 +134,11 @@ def test_a_change_holds_for_the_next_handshake(node: Node) -> None:
         name = dn(node, "later")
         assert administrator.ask(certificate(node, "later", new.chain)).code == 0
         assert shown(node, "later.example") == own
-        assert "it has no lwPrivateKey" in log_text(node)
+        assert until(lambda: "it has no lwPrivateKey" in log_text(node))
         changes = [(wire.REPLACE, "lwPrivateKey", [ACME.key])]
         assert administrator.ask(wire.modify(name, changes)).code == 0
         assert shown(node, "later.example") == own
-        assert "its key is another's" in log_text(node)
+        assert until(lambda: "its key is another's" in log_text(node))
         changes = [(wire.REPLACE, "lwPrivateKey", [new.key])]
         assert administrator.ask(wire.modify(name, changes)).code == 0
         assert shown(node, "later.example") == new.der
