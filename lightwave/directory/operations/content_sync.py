@@ -39,10 +39,17 @@ from lightwave.directory.ldap.sync_controls import (
 )
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.context import Context
-from lightwave.directory.operations.following import ROWS, ChangeFeed, Follower, only_stored
+from lightwave.directory.operations.following import (
+    ROWS,
+    ChangeFeed,
+    Follower,
+    WholeEntries,
+    asks_for_all,
+    only_stored,
+)
 from lightwave.directory.operations.parked_names import park
 from lightwave.directory.operations.plugins.operational import entry_csn, operational_types
-from lightwave.directory.operations.search import Search, Searches
+from lightwave.directory.operations.search import Search, Searches, Shape
 from lightwave.directory.operations.sync_cookie import (
     Cookie,
     InvalidCookie,
@@ -92,6 +99,7 @@ class ContentSync(Follower):
         except InvalidCookie as error:
             raise DirectoryError(ResultCode.PROTOCOL_ERROR, str(error)) from None
         table = searches.table(txn, schema)
+        self._all = asks_for_all(request)
         request = only_stored(schema, table, request)
         self._server = server_id(txn.store.server_guid)
         self._before_guid = self._behind_guid = b""
@@ -118,6 +126,12 @@ class ContentSync(Follower):
         self._parked: set[int] = set()
         self._parking = False
         self._tree = 0
+
+    def _new_search(self, request: SearchRequest, shape: Shape) -> Search:
+        search = super()._new_search(request, shape)
+        if self._all:
+            search.select(WholeEntries)
+        return search
 
     @property
     def persists(self) -> bool:

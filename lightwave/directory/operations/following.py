@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 
+from lightwave.directory.access.attribute_set import ALL
 from lightwave.directory.ldap.controls import Control
 from lightwave.directory.ldap.requests import SearchRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
@@ -22,6 +23,7 @@ from lightwave.directory.operations.search import (
     IN_SEARCHING,
     ONE_LEVEL,
     SUBORDINATES,
+    Encoding,
     Search,
     Searches,
     Shape,
@@ -31,12 +33,13 @@ from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.change_rows import PendingChange, pending_changes
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
-from lightwave.directory.store.record import Record
+from lightwave.directory.store.record import HAS_LINKS, Record, encode_attribute
 
 ROWS = 100
 """changes that are read at once: a millisecond or two"""
 _REMEMBERED = 16
 _CLOCK_EVERY = 8
+_ENTRY_UUID = encode_attribute(b"entryUUID", (bytes(36),))[:-36]
 
 
 class ChangeFeed:
@@ -181,6 +184,27 @@ class Follower(ABC):
         if scope == ONE_LEVEL:
             return record.parent == base
         return self._txn.is_below(self.tenant, entry_id, base, record)
+
+
+class WholeEntries:
+    """`*` and `+`: an entry without links is a copy of what its record holds, and its entryUUID."""
+
+    def __init__(self, usual: Encoding) -> None:
+        self._usual = usual
+
+    def encode(self, candidate: Candidate) -> bytes:
+        """The entry's attributes as a run of PartialAttribute encodings."""
+        record = candidate.record
+        if candidate.readable is not ALL or record.flags & HAS_LINKS:
+            return self._usual.encode(candidate)
+        digits = record.guid.hex()
+        text = f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+        return b"%b%b%b" % (record.all_blocks, _ENTRY_UUID, text.encode())
+
+
+def asks_for_all(request: SearchRequest) -> bool:
+    """Whether a request asks for all that a record holds, and for nothing else."""
+    return set(request.attributes) == {"*", "+"} and not request.types_only
 
 
 def only_stored(schema: Schema, table: AttributeTable, request: SearchRequest) -> SearchRequest:

@@ -104,6 +104,11 @@ class Record:
         """All operational attributes that are stored, as one run of PartialAttribute encodings."""
         return self.data[self._blocks + self._user_end : -4]
 
+    @property
+    def all_blocks(self) -> bytes:
+        """The user attributes and the operational ones behind them."""
+        return self.data[self._blocks : -4]
+
     def encoded(self, number: int) -> bytes | None:
         """The PartialAttribute encoding of one attribute, None where the entry has no value of it."""
         numbers = self._numbers
