@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from lightwave.directory.store.backup_file import Progress
 from lightwave.directory.store.compacting import begin_anew, compact_file
+from lightwave.directory.store.environment import Store
 from lightwave.directory.store.files import unused
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration
 from lightwave.server.locks import ServingLock
+from lightwave.server.whereabouts import is_where_it_was, note_whereabouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ def compact(configuration: NodeConfiguration, progress: Progress) -> Compacted:
         raise ConfigurationError(f"there is no store in {folder}")
     lock = ServingLock(configuration.data)
     try:
+        with Store.open(folder, None, now=time.time, read_only=True) as store:
+            known = is_where_it_was(store, folder)
         with unused(folder / "lock.mdb"):
             before = data.stat().st_blocks * 512
             try:
@@ -42,6 +46,9 @@ def compact(configuration: NodeConfiguration, progress: Progress) -> Compacted:
             except OSError as error:
                 raise ConfigurationError(f"{data} can't be compacted: {error.strerror}") from None
             after = os.stat(data).st_blocks * 512
+        if known:  # else it is the copy of another, and is taken for one when it is served
+            with Store.open(folder, None, now=time.time) as store:
+                note_whereabouts(store, folder)
     finally:
         lock.release()
     return Compacted(before, after, time.monotonic() - began)

@@ -38,6 +38,7 @@ from lightwave.server.configuration import (
 )
 from lightwave.server.hashing_settings import hashing_attributes
 from lightwave.server.node import domain_dn, new_guid
+from lightwave.server.whereabouts import note_whereabouts
 
 PASSWORD_LENGTH = 20
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)\Z")
@@ -138,6 +139,7 @@ def _make(
             set_password(txn, tree.tenant, tree.administrator, blob, txn.begin_change())
             context = _administrators_context(tree, guid)
             store_authorities(txn, schema, context, domain.dn, authorities, new_guid)
+        note_whereabouts(store, configuration.store_path)
     progress("writing certificates")
     _write(configuration.ca_path, root.certificate_pem, 0o644)
     _write(configuration.certificate_path, pem_chain(node.certificate, issuing.certificate), 0o644)

@@ -42,6 +42,7 @@ from lightwave.server.locks import ServingLock
 from lightwave.server.node_certificate import NoAuthority, issue_node_certificate
 from lightwave.server.node_entry import rename_node
 from lightwave.server.promote import check_domain, check_hostname
+from lightwave.server.whereabouts import note_whereabouts
 
 _MARK = FILE_NAME + ".restoring"
 """Stands in a folder while it is being restored."""
@@ -184,6 +185,7 @@ def _complete(
         schemas = SchemaSource(Schema.load_builtin())
         derive(store, lambda txn: schemas.current(txn).describe, progress=progress)
         store.renew_server(server)
+        note_whereabouts(store, configuration.store_path)
         if configuration.hostname != hostname:
             rename_node(store, schemas, hostname, configuration.hostname)
         with store.read() as txn:

@@ -10,6 +10,7 @@ from lightwave.server.logs import start_logging
 from lightwave.server.node import serve
 from lightwave.server.supervisor import Supervisor
 from lightwave.server.systemd import notifier_of_environment
+from lightwave.server.whereabouts import settle
 from lightwave.server.worker import Worker
 
 
@@ -19,9 +20,11 @@ def serve_node(configuration: NodeConfiguration, log_level: str, log_format: str
     Raises ConfigurationError when the node can't be served.
     """
     notifier = notifier_of_environment(time.monotonic)
+    moved = settle(configuration)
     if configuration.workers == 1:
         handler = start_logging(log_level, log_format)
         try:
+            _say_moved(moved)
             serve(configuration, _say_ready, notifier)
         finally:
             handler.close()
@@ -35,7 +38,15 @@ def serve_node(configuration: NodeConfiguration, log_level: str, log_format: str
             handler.close()
 
     start_logging(log_level, log_format, buffered=False)  # a parent that forks has no threads
+    _say_moved(moved)
     Supervisor(configuration, configuration.workers, serve_one, notifier).run(_say_ready)
+
+
+def _say_moved(moved: bool) -> None:
+    if moved:
+        logging.getLogger("lightwave.server").warning(
+            "the store was copied or moved: its changes are those of a new originating server from now on"
+        )
 
 
 def _say_ready() -> None:
