@@ -120,10 +120,16 @@ def encode_partial_attribute(name: bytes, values: Iterable[bytes]) -> bytes:
     return encode_sequence(encode_tlv(0x04, name), encode_tlv(0x31, content))
 
 
-def encode_entry(message_id: int, dn: bytes, attributes: bytes, controls: tuple[Control, ...] = ()) -> bytes:
-    """SearchResultEntry (RFC 4511 section 4.5.2); `attributes` is a series of encoded PartialAttributes."""
+def encode_entry(
+    message_id: int, dn: bytes, attributes: bytes, controls: tuple[Control, ...] = (), tail: bytes = b""
+) -> bytes:
+    """SearchResultEntry (RFC 4511 section 4.5.2); `attributes` is a series of encoded PartialAttributes.
+
+    `tail` is what `encode_controls` made, for who sends many entries with nearly the same controls.
+    """
     number = encode_integer(message_id)
-    tail = encode_controls(controls) if controls else b""
+    if controls:
+        tail = encode_controls(controls)
     name_size, list_size = len(dn), len(attributes)
     if name_size + list_size < _SHORT:  # every length is at hand (0.4 µs less; most entries are short)
         name_length, list_length = LENGTHS[name_size], LENGTHS[list_size]

@@ -18,7 +18,6 @@ from lightwave.wire.ber import (
     decode_integer,
     encode_boolean,
     encode_integer,
-    encode_length,
     encode_octet_string,
     encode_sequence,
     read_element,
@@ -138,12 +137,6 @@ def encode_id_set(message_id: int, guids: Iterable[bytes], *, deletes: bool, coo
         tag=0xA3,
     )
     return encode_intermediate(message_id, SYNC_INFO, value)
-
-
-def append_controls(message: bytes, controls: bytes) -> bytes:
-    """An LDAPMessage of ours without controls, with encoded ones put behind it."""
-    _, start, _ = read_header(message, 0, len(message))
-    return b"0%b%b%b" % (encode_length(len(message) - start + len(controls)), message[start:], controls)
 
 
 # PersistentSearch ::= SEQUENCE { changeTypes INTEGER, changesOnly BOOLEAN, returnECs BOOLEAN }

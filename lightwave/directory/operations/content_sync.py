@@ -30,7 +30,6 @@ from lightwave.directory.ldap.sync_controls import (
     SyncMode,
     SyncRequest,
     SyncState,
-    append_controls,
     encode_id_set,
     encode_new_cookie,
     encode_refresh_done,
@@ -440,8 +439,8 @@ class ContentSync(Follower):
             dn = rdn + b"," + txn.dn(tenant, self._base)
         else:
             dn = txn.dn(tenant, candidate.entry_id, record)
-        controls = b"%b%b%b" % (self._before_guid, record.guid, self._behind_guid)
-        return append_controls(encode_entry(self.message_id, dn, attributes), controls)
+        tail = b"%b%b%b" % (self._before_guid, record.guid, self._behind_guid)
+        return encode_entry(self.message_id, dn, attributes, (), tail)
 
     def _with_number(self, candidate: Candidate, attributes: bytes) -> bytes:
         description = operational_types(self._schema).csn

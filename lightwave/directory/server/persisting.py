@@ -45,7 +45,8 @@ MOST_OF_CONNECTION = 16
 MOST_OF_SERVER = 2_000
 MOST_BEHIND = 200_000
 """changes that a client which does not read may lag behind"""
-OCTETS = 64 * 1024
+OCTETS = 256 * 1024
+"""bytes that are gathered before they are written: what a slice gives"""
 LOOK_EVERY = 0.25
 """seconds between two looks for what other processes committed"""
 

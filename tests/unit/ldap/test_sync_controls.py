@@ -6,6 +6,8 @@ import pytest
 from ldap.syncrepl import SyncDoneControl, SyncInfoMessage, SyncStateControl
 
 from lightwave.directory.ldap import sync_controls as controls
+from lightwave.directory.ldap.controls import encode_controls
+from lightwave.directory.ldap.responses import encode_entry
 from lightwave.wire.ber import BerError
 from reference import wire
 
@@ -121,9 +123,8 @@ def test_python_ldap_reads_sync_information() -> None:
     assert guids == {"cookie": "c", "refreshDeletes": True, "syncUUIDs": [GUID_TEXT]}
 
 
-def test_controls_go_behind_a_message() -> None:
-    message = wire.message(5, wire.tlv(0x64, bytes(200)))
-    tail = wire.sequence(wire.control("1.2.3", value=b"v"), tag=0xA0)
-    assert controls.append_controls(message, tail) == wire.message(
-        5, wire.tlv(0x64, bytes(200)), [wire.control("1.2.3", value=b"v")]
+def test_encoded_controls_go_behind_an_entry() -> None:
+    control = controls.sync_state(controls.SyncState.ADD, GUID)
+    assert encode_entry(5, b"dc=x", bytes(200), (), encode_controls((control,))) == encode_entry(
+        5, b"dc=x", bytes(200), (control,)
     )
