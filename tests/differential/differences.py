@@ -71,6 +71,12 @@ def _several_faults(request: Request, theirs: Comparable, ours: Comparable) -> b
     return request.kind == "add" and codes <= _VALUE_FAULTS | {_CLASS_VIOLATION, _UNWILLING, _ALREADY_EXISTS}
 
 
+def _password_of_nobody(request: Request, theirs: Comparable, ours: Comparable) -> bool:
+    unnamed = theirs.code == ours.code == _NO_SUCH_OBJECT and not theirs.matched
+    malformed = (theirs.code, ours.code) == (_BAD_SYNTAX, _BAD_NAME)
+    return "password modify of" in request.text and (unnamed or malformed)
+
+
 def _spaces(request: Request, theirs: Comparable, ours: Comparable) -> bool:
     return request.kind == "search" and "substrings" in request.text and "b' '" in request.text
 
@@ -99,6 +105,11 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference("Substrings of spaces only", _spaces),
     Difference("Values given twice", _codes("modify", {_SUCCESS, *_REFUSALS}, {_EXISTS}, "  delete ")),
     Difference("Modify without changes", _codes("search", {_SUCCESS}, {_PROTOCOL}, "modify without changes")),
+    Difference(
+        "Permissive modify deletes values that are not there",
+        _codes("modify", {_NO_SUCH_ATTRIBUTE}, {_SUCCESS}, "permissive: "),
+    ),
+    Difference("Password Modify names what is wrong with the name", _password_of_nobody),
     Difference("Several faults at once", _several_faults),
 )
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from clients import require_client
+from differential.comparing import comparable
 from differential.differences import DIFFERENCES
 from differential.generator import Generator
 from differential.protocol_cases import PROTOCOL_CASES
 from differential.sequence import Peer, Report, run
+from differential.update_cases import ADA, ADDED, POST_READ, PRE_READ, TITLED, UPDATE_CASES, selected
 from node import Node
 from reference import wire
 from reference.slapd import Slapd, SlapdConfiguration
@@ -94,6 +96,42 @@ def test_protocol_cases(reference: Connect, subject: Connect) -> None:
     run(theirs, ours, PROTOCOL_CASES, report)
     if report.unexplained:
         pytest.fail("\n\n".join(report.unexplained), pytrace=False)
+
+
+def test_updates_with_controls(reference: Connect, subject: Connect) -> None:
+    """Codes, and the tree afterwards; entries that are read around an update are compared too."""
+    report = Report()
+    theirs, ours = Peer("slapd", reference), Peer("ours", subject)
+    run(theirs, ours, UPDATE_CASES, report)
+    if report.unexplained:
+        pytest.fail("\n\n".join(report.unexplained), pytrace=False)
+    for peer in (theirs, ours):
+        peer.reset()
+        peer.close()
+
+
+@pytest.mark.parametrize("names", [(), ("cn", "1.1"), ("*",), ("name",)])
+def test_entries_read_around_updates(reference: Connect, subject: Connect, names: tuple[str, ...]) -> None:
+    """RFC 4527: the same entries before and after."""
+    found = []
+    for name, connect in (("slapd", reference), ("ours", subject)):
+        peer = Peer(name, connect)
+        peer.reset()
+        with connect() as connection:
+            controls = [wire.control(oid, True, selected(*names)) for oid in (PRE_READ, POST_READ)]
+            around = []
+            renaming = wire.modify_dn(ADA, "uid=countess", True)
+            for operation, asked in ((TITLED, controls), (renaming, controls), (ADDED, controls[1:])):
+                answer = connection.ask(operation, asked)
+                assert answer.code == 0, (name, answer)
+                for oid, value in sorted(answer.controls.items()):
+                    ((tag, content),) = wire.elements(value or b"")
+                    answer.entries = [wire.decode_entry(content)]
+                    around.append((oid, tag, comparable(answer).entries))
+            found.append(around)
+        peer.reset()
+        peer.close()
+    assert found[0] == found[1]
 
 
 def test_every_difference_is_documented() -> None:
