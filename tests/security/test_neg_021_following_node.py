@@ -120,3 +120,8 @@ def test_controls_that_do_not_go_with_following(shared_node: Node) -> None:
             (PSEARCH, NOTIFY, 53),
         ):
             assert reader.ask(request, [poll(b""), wire.control(oid, True, value)]).code == code, oid
+        for oid, value in ((SYNC, PERSIST), (PSEARCH, NOTIFY)):  # the root DSE is not followed
+            root = wire.search("", wire.BASE)
+            assert reader.ask(root, [wire.control(oid, True, value)]).code == 12
+            assert reader.ask(root, [wire.control(oid, False, value)]).code == 0
+            assert reader.ask(wire.search(""), [wire.control(oid, True, value)]).code == 32

@@ -32,6 +32,8 @@ DIRSYNC: Final = "1.2.840.113556.1.4.841"
 PERSISTENT_SEARCH: Final = "2.16.840.1.113730.3.4.3"
 ENTRY_CHANGE_NOTIFICATION: Final = "2.16.840.1.113730.3.4.7"
 
+FOLLOWING: Final = frozenset((SYNC_REQUEST, DIRSYNC, PERSISTENT_SEARCH))
+"""controls that make a search follow changes"""
 MAX_COOKIE: Final = 4096
 """octets of a cookie; ours have fewer than a hundred, a slapd with many servers sends 41 for each of them"""
 

@@ -70,6 +70,8 @@ from lightwave.directory.store.walk import TreeWalk
 
 MOST_BATCH = 10_000
 """changes that are put into order together"""
+MOST_RESTARTS = 3
+"""of a batch because a subtree was moved meanwhile; then it is sent as it is, and the next one puts it right"""
 ID_SET = 500
 """GUIDs of one Sync Info message"""
 QUIET = 1.0
@@ -124,7 +126,7 @@ class ContentSync(Follower):
         self._known_above: set[int] = set()
         self._parked: set[int] = set()
         self._parking = False
-        self._tree = 0
+        self._tree = self._restarts = 0
 
     def _new_search(self, request: SearchRequest, shape: Shape) -> Search:
         search = super()._new_search(request, shape)
@@ -236,6 +238,7 @@ class ContentSync(Follower):
     def _changes(self) -> Iterator[bytes]:
         """One batch of changes, and where the client is after it."""
         self._check_base()
+        self._tree = self._txn.generation(self.tenant, "tree")
         batch: dict[int, PendingChange] = {}
         last, latest = self._here.usn, max(self._here.clock, self._here.time << 16)
         while True:
@@ -256,19 +259,21 @@ class ContentSync(Follower):
         if batch:
             yield from self._send_batch(batch)
             if self._is_outdated():
+                self._restarts += 1
                 return  # from the beginning of the batch, with what changed since
+        self._restarts = 0
         self._here = end
         if self._told != before and not self._presenting:
             yield self._new_cookie()
 
     def _is_outdated(self) -> bool:
         """Whether a subtree got another name or place since the batch was read: then its order is not right."""
-        return self._txn.generation(self.tenant, "tree") != self._tree
+        is_other = self._txn.generation(self.tenant, "tree") != self._tree
+        return is_other and self._restarts < MOST_RESTARTS
 
     def _send_batch(self, batch: Mapping[int, PendingChange]) -> Iterator[bytes]:
         """First whoever leaves a name or the content, then whoever comes, as they came."""
         self._batch = batch
-        self._tree = self._txn.generation(self.tenant, "tree")
         for kept in (self._seen, self._shown, self._taken, self._linked, self._known_above, self._parked):
             kept.clear()
         here = self._here

@@ -18,9 +18,7 @@ from lightwave.directory.ldap.responses import TAG_SEARCH_DONE, encode_result
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.ldap.search_controls import DOMAIN_SCOPE, DONT_USE_COPY, SUBENTRIES
 from lightwave.directory.ldap.sync_controls import (
-    DIRSYNC,
-    PERSISTENT_SEARCH,
-    SYNC_REQUEST,
+    FOLLOWING,
     DirSyncRequest,
     PersistentSearchRequest,
     SyncRequest,
@@ -38,8 +36,6 @@ if TYPE_CHECKING:
     from lightwave.directory.server.service import DirectoryService
     from lightwave.directory.store.reading import ReadTransaction
 
-FOLLOWING = frozenset((SYNC_REQUEST, DIRSYNC, PERSISTENT_SEARCH))
-"""controls that make a search follow changes"""
 _WITH_FOLLOWING = FOLLOWING | {MANAGE_DSA_IT, SHOW_DELETED, SUBENTRIES, DONT_USE_COPY, DOMAIN_SCOPE}
 MOST_OF_CONNECTION = 16
 MOST_OF_SERVER = 2_000
@@ -164,6 +160,7 @@ class ConnectionFollowers:
                 self.schedule()
                 return
             connection.session.finish(follower.message_id)
+            self.service.counts.searches += 1
             out.append(
                 encode_result(
                     follower.message_id, TAG_SEARCH_DONE, ResultCode.SUCCESS, controls=follower.controls

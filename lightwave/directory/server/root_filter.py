@@ -19,6 +19,7 @@ from lightwave.directory.ldap.search_controls import (
     Assertion,
     encode_sort_result,
 )
+from lightwave.directory.ldap.sync_controls import FOLLOWING
 from lightwave.directory.operations.request_controls import RequestControls
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.schema.schema import Schema
@@ -29,7 +30,7 @@ def matches_root_dse(schema: Schema, parsed: filters.Filter, values: Mapping[str
     return _evaluate(schema, parsed, values) is True
 
 
-_NOT_OF_THE_ROOT = (EXTENDED_DN, MATCHED_VALUES, VIRTUAL_LIST_REQUEST)
+_NOT_OF_THE_ROOT = FOLLOWING | {EXTENDED_DN, MATCHED_VALUES, VIRTUAL_LIST_REQUEST}
 
 
 def root_controls(

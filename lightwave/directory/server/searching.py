@@ -16,6 +16,7 @@ from lightwave.directory.ldap.messages import LDAPMessage
 from lightwave.directory.ldap.requests import SCOPE_BASE, SearchRequest
 from lightwave.directory.ldap.responses import TAG_SEARCH_DONE, encode_entry, encode_result, encode_success
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.ldap.sync_controls import FOLLOWING
 from lightwave.directory.operations.lookup import look_up
 from lightwave.directory.operations.request_controls import (
     NO_CONTROLS,
@@ -28,7 +29,7 @@ from lightwave.directory.operations.search import SLICE, Search
 from lightwave.directory.operations.shaping import shape_search
 from lightwave.directory.operations.sorting import SortedSearch
 from lightwave.directory.server.counting import SAMPLE
-from lightwave.directory.server.persisting import FOLLOWING, ConnectionFollowers
+from lightwave.directory.server.persisting import ConnectionFollowers
 from lightwave.directory.server.root_filter import matches_root_dse, root_controls
 from lightwave.directory.server.service import log
 from lightwave.sasl.registry import offered_mechanisms
