@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import datetime
 import http.client
+import shutil
 import socket
 import ssl
+import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -14,11 +18,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from client_certificates import client_pem, issuing_authority
+from lightwave.pki.authority import CertifiedKey, create_issuing, create_root
 from node import Node
 from reference import wire
 from reference.scram import ScramClient
 from serving import PASSWORD, add_user, log_text, root_dse, signed_in, until
 
+NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 START_TLS = "1.3.6.1.4.1.1466.20037"
 CONSTRAINT_VIOLATION, UNWILLING, INSUFFICIENT, IN_PROGRESS = 19, 53, 50, 14
 
@@ -28,13 +35,12 @@ class Made:
 
     def __init__(self, *names: str) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
-        now = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
         self.certificate = (
             x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-            .not_valid_before(now)
-            .not_valid_after(now + datetime.timedelta(days=3_650))
+            .not_valid_before(NOW)
+            .not_valid_after(NOW + datetime.timedelta(days=3_650))
             .add_extension(alternatives, critical=False)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .sign(key, hashes.SHA256())
@@ -51,14 +57,31 @@ class Made:
 ACME, WILD = Made("ldap.acme.example", "acme.example"), Made("*.wild.example")
 
 
+@dataclass(slots=True)
+class Served:
+    """A serving node with two more certificates, and the authority that issues its clients'."""
+
+    node: Node
+    issuing: CertifiedKey
+
+
 @pytest.fixture(scope="module")
-def node(shared_node: Node) -> Iterator[Node]:
-    with shared_node.local_administrator() as administrator:
-        for name, made in (("acme", ACME), ("wild", WILD)):
-            assert administrator.ask(certificate(shared_node, name, made.chain, made.key)).code == 0
-        yield shared_node
-        for name in ("acme", "wild"):
-            assert administrator.ask(wire.delete(dn(shared_node, name))).code == 0
+def served(promoted_node: Node) -> Iterator[Served]:
+    folder = Path(tempfile.mkdtemp(prefix="lw-"))
+    made = promoted_node.copy(folder / "node")
+    issuing = issuing_authority(made)
+    made.start()
+    with made.local_administrator() as administrator:
+        for name, shown_one in (("acme", ACME), ("wild", WILD)):
+            assert administrator.ask(certificate(made, name, shown_one.chain, shown_one.key)).code == 0
+    yield Served(made, issuing)
+    made.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def node(served: Served) -> Node:
+    return served.node
 
 
 def dn(node: Node, name: str) -> str:
@@ -189,3 +212,48 @@ def test_only_administrators_set_keys(node: Node) -> None:
     with node.local_administrator() as administrator:
         assert administrator.ask(wire.delete(name)).code == 0
     assert until(lambda: shown(node, "acme.example") == ACME.der)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_clients_certificates_count_under_each_name(served: Served, version: ssl.TLSVersion) -> None:
+    node = served.node
+    name = f"uid=bearer{version.value},{node.suffix}"
+    add_user(node, f"bearer{version.value}")
+    foreign = create_issuing(create_root(node.domain, serial=1, now=NOW), node.domain, serial=2, now=NOW)
+    for issuer, code in ((served.issuing, 0), (foreign, None)):
+        context = ssl.create_default_context(cadata=ACME.chain.decode())
+        context.maximum_version = version
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(client_pem(issuer, name))
+            file.flush()
+            context.load_cert_chain(file.name)
+        with wire.Connection("127.0.0.1", node.tls_port) as connection:
+            if code is None:
+                with pytest.raises((ssl.SSLError, wire.ServerClosed, ConnectionError)):
+                    _ask_under(connection, context)
+                continue
+            connection.wrap(context, "acme.example")
+            assert connection.ask(wire.sasl_bind("EXTERNAL", b"")).code == code
+
+
+def test_a_session_is_resumed_under_its_name(node: Node) -> None:
+    context = ssl.create_default_context(cadata=ACME.chain.decode())
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    session = None
+    for resumed in (False, True):
+        with wire.Connection("127.0.0.1", node.tls_port) as connection:
+            secure = context.wrap_socket(connection.socket, server_hostname="acme.example", session=session)
+            connection.socket = secure
+            assert root_dse(connection).code == 0
+            assert secure.getpeercert(binary_form=True) == ACME.der
+            assert secure.session_reused is resumed
+            session = secure.session
+            secure.sendall(wire.message(9, wire.tlv(0x42, b"")))  # unbind: both ends close TLS in order
+            assert secure.recv(1) == b""
+            connection.socket = secure.unwrap()
+
+
+def _ask_under(connection: wire.Connection, context: ssl.SSLContext) -> None:
+    """Under TLS 1.3 the refusal of a certificate comes after the client's handshake."""
+    connection.wrap(context, "acme.example")
+    root_dse(connection)
