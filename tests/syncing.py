@@ -101,6 +101,7 @@ COMPARED = (
     "createTimestamp",
     "modifiersName",
     "modifyTimestamp",
+    "entryCSN",
 )
 
 
@@ -174,6 +175,9 @@ class SlapdConsumer:
             (dn, entry), (other_dn, other) = wanted[guid], held[guid]
             if dn != other_dn:
                 found.append(f"{dn} is {other_dn} there")
+            # Of an entry that changed because another one was renamed slapd gets a later number than its own.
+            if max(other.pop("entryCSN")) < max(entry.pop("entryCSN")):
+                found.append(f"{dn} has an older entryCSN there")
             found += [
                 f"{dn}: {name} is {other.get(name)} and not {entry.get(name)}"
                 for name in entry.keys() | other.keys()

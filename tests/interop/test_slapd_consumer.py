@@ -108,6 +108,7 @@ def test_exchanged_names(node: Node, base: str, short_folder: Path) -> None:
         assert_equal(node, slapd)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("mode", MODES)
 def test_random_changes_and_kills(
     node: Node, base: str, short_folder: Path, mode: str, soaking: bool
