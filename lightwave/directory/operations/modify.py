@@ -73,7 +73,7 @@ class Gathered:
 
 def gather(txn: ReadTransaction, schema: Schema, context: Context, request: ModifyRequest) -> Gathered:
     """Finds the entry and decides access; raises DirectoryError."""
-    relaxed = bool(context.controls) and is_relaxed(context)
+    relaxed = context.controls != () and is_relaxed(context)
     changes, secrets = parse_changes(schema, request, relaxed=relaxed)
     place = find(txn, schema, context, request.dn)
     record = txn.record(place.tenant, place.entry_id)
@@ -140,7 +140,7 @@ def check(
     place, record = gathered.place, gathered.record
     stored: dict[str, RecordAttribute] = {}
     links: dict[str, LinkAttribute] = {}
-    permissive = bool(context.controls) and context.has_control(PERMISSIVE_MODIFY)
+    permissive = context.controls != () and context.has_control(PERMISSIVE_MODIFY)
     for change in gathered.changes:
         description = change.description
         attribute = stored.get(description.key)

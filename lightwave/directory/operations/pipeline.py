@@ -13,19 +13,16 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from lightwave.directory.access.token import Token
 from lightwave.directory.ldap.messages import AddRequest, DeleteRequest, ModifyDNRequest, ModifyRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.ldap.update_controls import TREE_DELETE
 from lightwave.directory.operations import (
     add,
-    bounds,
     delete,
     dynamic,
     modify,
@@ -34,7 +31,7 @@ from lightwave.directory.operations import (
     tree_delete,
     undelete,
 )
-from lightwave.directory.operations.context import Context, Limits
+from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.controlled_writes import WriteControls
 from lightwave.directory.operations.drafts import PasswordModifyRequest
 from lightwave.directory.operations.outcome import (
@@ -60,66 +57,22 @@ from lightwave.directory.operations.relax_rules import is_relaxed
 from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.operations.survey import Survey
 from lightwave.directory.operations.tree_deletions import TreeDeletions
+from lightwave.directory.operations.write_groups import WriteGroups
+from lightwave.directory.operations.writes import BOUNDS, Done, Write, run_all
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.environment import Store
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.writing import WriteTransaction
 
-ATTEMPTS = 3
-
-_BOUNDS: dict[type, Callable[[Any, Limits], None]] = {
-    AddRequest: bounds.check_add_request,
-    ModifyRequest: bounds.check_modify_request,
-}
-
-Done = Callable[[Outcome], None]
-
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _Write:
-    """One request on its way."""
+class _Steps(NamedTuple):
+    """`write_groups.Steps`"""
 
-    context: Context
-    request: WriteRequest
-    done: Done
-    attempts: int = ATTEMPTS
-    parsed: add.ParsedEntry | None = None
-    """an add that had to be parsed for its plan"""
-    effects: tuple[Effect, ...] = ()
-
-
-class GroupOutcome(NamedTuple):
-    """What became of writes that were to be done together.
-
-    failed: position of the one that failed, None where none did or the failure is of none of them. outcome: success,
-    or the failure. outcomes: of each write, where all were done.
-    """
-
-    failed: int | None
-    outcome: Outcome
-    outcomes: tuple[Outcome, ...] = ()
-
-
-@dataclass(slots=True)
-class _Group:
-    """Several writes on their way as one."""
-
-    writes: list[_Write]
-    done: Callable[[GroupOutcome], None]
-    attempts: int = ATTEMPTS
-    waiting: deque[list[Preparation]] = field(default_factory=deque)
-    """of the writes that are not prepared yet: what was planned"""
-
-
-class _Failed(Exception):
-    """One of several writes failed."""
-
-    def __init__(self, position: int, error: BaseException) -> None:
-        super().__init__(str(error))
-        self.position = position
-        self.error = error
+    plan: Callable[[Write], list[Preparation]]
+    apply: Callable[[Write, WriteTransaction], Outcome]
+    finish: Callable[[Context, Outcome | BaseException, Done], None]
 
 
 class WritePipeline:
@@ -145,11 +98,12 @@ class WritePipeline:
         self._threads = threads
         self._new_guid = new_guid
         self._liveness = liveness
+        self.groups = WriteGroups(_Steps(self._plan, self._apply_any, self._finish), committer, threads)
         self.tree_deletions = TreeDeletions(store, committer, schemas, self._plugins, threads, liveness)
 
     def submit(self, context: Context, request: WriteRequest, done: Done) -> None:
         """Runs one write; `done` gets its outcome after the commit that made it durable."""
-        check = _BOUNDS.get(type(request))
+        check = BOUNDS.get(type(request))
         if check is not None:
             try:
                 check(request, context.limits)
@@ -166,17 +120,7 @@ class WritePipeline:
             except Exception as error:  # noqa: BLE001  the one exit turns every failure into a result
                 self._finish(context, error, done)
                 return
-        self._attempt(_Write(context, request, done))
-
-    def submit_all(
-        self, updates: Sequence[tuple[Context, WriteRequest]], done: Callable[[GroupOutcome], None]
-    ) -> None:
-        """Runs several writes in the given order as one operation: all of them are committed, or none is.
-
-        What has to be prepared is planned for all of them before the first is applied, on what is there then.
-        """
-        writes = [_Write(context, request, _ignore) for context, request in updates]
-        self._attempt_all(_Group(writes, done))
+        self._attempt(Write(context, request, done))
 
     def submit_operation(
         self, context: Context, apply: Callable[[WriteTransaction, Schema], Outcome], done: Done
@@ -189,23 +133,23 @@ class WritePipeline:
 
         self._committer.submit(in_transaction, lambda result: self._finish(context, result, done))
 
-    def _attempt(self, write: _Write) -> None:
+    def _attempt(self, write: Write) -> None:
         try:
             preparations = self._plan(write)
         except Exception as error:  # noqa: BLE001  the one exit turns every failure into a result
             self._finish(write.context, error, write.done)
             return
         if any(preparation.heavy for preparation in preparations):
-            self._threads.run(lambda: _run(preparations), lambda result: self._prepared(write, result))
+            self._threads.run(lambda: run_all(preparations), lambda result: self._prepared(write, result))
             return
         try:
-            write.effects = _run(preparations)
+            write.effects = run_all(preparations)
         except Exception as error:  # noqa: BLE001  as above
             self._finish(write.context, error, write.done)
             return
         self._commit(write)
 
-    def _plan(self, write: _Write) -> list[Preparation]:
+    def _plan(self, write: Write) -> list[Preparation]:
         """What has to be computed before the transaction; [] for most requests, which then cost nothing here."""
         context, request = write.context, write.request
         if isinstance(request, ModifyRequest):
@@ -219,7 +163,7 @@ class WritePipeline:
             schema = self._schemas.current(txn)
             target: Target | None = None
             if isinstance(request, AddRequest):
-                relaxed = bool(context.controls) and is_relaxed(context)
+                relaxed = context.controls != () and is_relaxed(context)
                 write.parsed = add.parse(schema, request, relaxed=relaxed)
                 concerned = [one for one in write.parsed.attributes if is_prepared(one.type)]
                 if not concerned:
@@ -260,94 +204,25 @@ class WritePipeline:
             raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "passwords can't be set here")
         return list[Preparation](found)
 
-    def _attempt_all(self, group: _Group) -> None:
-        position = 0
-        try:
-            for position, write in enumerate(group.writes):  # noqa: B007  names the write that failed
-                if (check := _BOUNDS.get(type(write.request))) is not None:
-                    check(write.request, write.context.limits)
-                group.waiting.append(self._plan(write))
-        except Exception as error:  # noqa: BLE001  the one exit turns every failure into a result
-            self._finish_all(group, _Failed(position, error))
-            return
-        self._prepare_all(group)
-
-    def _prepare_all(self, group: _Group) -> None:
-        """Runs what was planned, one write after the other: what is heavy goes to the threads piece by piece."""
-        while group.waiting:
-            position = len(group.writes) - len(group.waiting)
-            preparations = group.waiting.popleft()
-            if any(one.heavy for one in preparations):
-                self._threads.run(partial(_run, preparations), partial(self._prepared_one, group, position))
-                return
-            try:
-                group.writes[position].effects = _run(preparations)
-            except Exception as error:  # noqa: BLE001  as above
-                self._finish_all(group, _Failed(position, error))
-                return
-        self._committer.submit(partial(self._apply_all, group), partial(self._committed_all, group))
-
-    def _prepared_one(self, group: _Group, position: int, result: tuple[Effect, ...] | BaseException) -> None:
-        if isinstance(result, BaseException):
-            self._finish_all(group, _Failed(position, result))
-            return
-        group.writes[position].effects = result
-        self._prepare_all(group)
-
-    def _apply_all(self, group: _Group, txn: WriteTransaction) -> tuple[Outcome, ...]:
-        outcomes: list[Outcome] = []
-        token: Token | None = None
-        for position, one in enumerate(group.writes):
-            write = one if token is None else replace(one, context=replace(one.context, token=token))
-            apply = self._apply_controlled if write.context.controls else self._apply
-            try:
-                outcomes.append(apply(write, txn))
-                token = outcomes[-1].token or token
-            except (DirectoryError, PreconditionBroken) as error:
-                raise _Failed(position, error) from error
-        return tuple(outcomes)
-
-    def _committed_all(self, group: _Group, result: tuple[Outcome, ...] | BaseException) -> None:
-        if isinstance(result, tuple):
-            group.done(GroupOutcome(None, SUCCESS, result))
-        elif (
-            isinstance(result, _Failed)
-            and isinstance(result.error, PreconditionBroken)
-            and group.attempts > 1
-        ):
-            group.attempts -= 1
-            self._attempt_all(group)
-        else:
-            self._finish_all(group, result)
-
-    def _finish_all(self, group: _Group, error: BaseException) -> None:
-        failed = error.position if isinstance(error, _Failed) else None
-        reason = error.error if isinstance(error, _Failed) else error
-        self._finish(
-            group.writes[failed or 0].context,
-            reason,
-            lambda outcome: group.done(GroupOutcome(failed, outcome)),
-        )
-
-    def _prepared(self, write: _Write, result: tuple[Effect, ...] | BaseException) -> None:
+    def _prepared(self, write: Write, result: tuple[Effect, ...] | BaseException) -> None:
         if isinstance(result, BaseException):
             self._finish(write.context, result, write.done)
         else:
             write.effects = result
             self._commit(write)
 
-    def _commit(self, write: _Write) -> None:
+    def _commit(self, write: Write) -> None:
         apply = self._apply_controlled if write.context.controls else self._apply
         self._committer.submit(partial(apply, write), partial(self._committed, write))
 
-    def _committed(self, write: _Write, result: Outcome | BaseException) -> None:
+    def _committed(self, write: Write, result: Outcome | BaseException) -> None:
         if isinstance(result, PreconditionBroken) and write.attempts > 1:
             write.attempts -= 1
             self._attempt(write)
         else:
             self._finish(write.context, result, write.done)
 
-    def _apply(self, write: _Write, txn: WriteTransaction) -> Outcome:
+    def _apply(self, write: Write, txn: WriteTransaction) -> Outcome:
         """One write inside the transaction."""
         context, request, effects = write.context, write.request, write.effects
         self._check_live(txn, context)
@@ -376,7 +251,10 @@ class WritePipeline:
         token = self._liveness.renewed(txn, context.token)
         return SUCCESS if token is context.token else replace(SUCCESS, token=token)
 
-    def _apply_controlled(self, write: _Write, txn: WriteTransaction) -> Outcome:
+    def _apply_any(self, write: Write, txn: WriteTransaction) -> Outcome:
+        return self._apply_controlled(write, txn) if write.context.controls else self._apply(write, txn)
+
+    def _apply_controlled(self, write: Write, txn: WriteTransaction) -> Outcome:
         """The same for a write with controls."""
         self._check_live(txn, write.context)
         controls = WriteControls(write.context, write.request)
@@ -412,11 +290,3 @@ class WritePipeline:
                 extra={"correlation": context.correlation},
             )
         done(outcome)
-
-
-def _ignore(outcome: Outcome) -> None:
-    """Of a write that is one of several: the group hears."""
-
-
-def _run(preparations: Sequence[Preparation]) -> tuple[Effect, ...]:
-    return tuple(preparation.run() for preparation in preparations)

@@ -21,8 +21,8 @@ from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.ldap.update_controls import IDENTIFIER_SIZE, encode_transaction_end
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.outcome import Outcome
-from lightwave.directory.operations.pipeline import GroupOutcome
 from lightwave.directory.operations.ports import WriteRequest
+from lightwave.directory.operations.write_groups import GroupOutcome
 
 if TYPE_CHECKING:
     from lightwave.directory.server.connection import LDAPConnection
@@ -105,7 +105,7 @@ def end(connection: LDAPConnection, identifier: bytes, *, commit: bool, answer: 
         connection.finish_write()
 
     connection.writes += 1
-    connection.service.pipeline.submit_all(transaction.updates, done)
+    connection.service.pipeline.groups.submit(transaction.updates, done)
 
 
 def forget(connection: LDAPConnection) -> None:
