@@ -153,3 +153,33 @@ def test_neg_020_the_time_of_a_filter_tells_nothing(shared_node: Node, pair: tup
             if abs(first - second) < 0.15 * max(first, second):
                 return
     pytest.fail(f"{first * 1e6:.0f} µs with a password, {second * 1e6:.0f} without")
+
+
+def test_neg_020_updates_with_controls(shared_node: Node, pair: tuple[str, str]) -> None:
+    """Assertions on updates, and entries read around them: with and without a password all is the same."""
+    answers = []
+    with shared_node.local_administrator() as connection:
+        for name in pair:
+            change = wire.modify(name, [(wire.REPLACE, "description", [b"x"])])
+            for secret in SECRETS:
+                asserted = [
+                    ("present", secret),
+                    ("equal", secret, PASSWORD.encode()),
+                    ("not", ("present", secret)),
+                ]
+                for one in asserted:
+                    control = wire.control("1.3.6.1.1.12", True, wire.filter_bytes(one))
+                    answer = connection.ask(change, [control])
+                    assert answer.code == 122, (one, answer)
+                    answers.append((name == pair[0], answer.diagnostic))
+                names = wire.sequence(*(wire.text(one) for one in (secret, "*", "+")))
+                controls = [wire.control(oid, True, names) for oid in ("1.3.6.1.1.13.1", "1.3.6.1.1.13.2")]
+                answer = connection.ask(change, controls)
+                assert answer.code == 0
+                assert len(answer.controls) == 2
+                for value in answer.controls.values():
+                    assert value is not None
+                    assert b"password" not in value.lower()
+                    assert b"unicodepwd" not in value.lower()
+    half = len(answers) // 2
+    assert [text for _, text in answers[:half]] == [text for _, text in answers[half:]]

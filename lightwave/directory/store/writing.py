@@ -319,9 +319,12 @@ class WriteTransaction(EntryTransaction):
                 if bool(record.flags & HAS_LINKS) != bool(self.link_attributes(tenant, entry_id)):
                     self._put_record(tenant, entry_id, record, change, flags=record.flags ^ HAS_LINKS)
         if finished:
-            self.raw.delete(layout.burial_name(tenant, entry_id), db=self._databases.meta)
-            self.bump_generation(0, "burials")
+            self._end_burial(tenant, entry_id)
         return not finished
+
+    def _end_burial(self, tenant: int, entry_id: int) -> None:
+        self.raw.delete(layout.burial_name(tenant, entry_id), db=self._databases.meta)
+        self.bump_generation(0, "burials")
 
     def revive_entry(
         self, tenant: int, entry_id: int, parent: int, entry: NewEntry, change: Change, *, describe: Describe
@@ -335,6 +338,8 @@ class WriteTransaction(EntryTransaction):
         if not record.flags & TOMBSTONE:
             raise StoreError("only a deleted entry can be revived")
         self._strip(tenant, entry_id, record, change, describe)
+        if entry_id in self._caches.burials:  # what it had is gone with that, what it gets is to be seen
+            self._end_burial(tenant, entry_id)
         self._delete_child(tenant, record, entry_id)
         self._put_child(tenant, parent, entry.normalised_rdn, entry_id)
         self._memory.displace(entry_id, leaf=True)

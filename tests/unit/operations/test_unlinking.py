@@ -8,7 +8,9 @@ from fresh_directory import BASE, Directory
 from lightwave.directory.ldap.messages import AddRequest
 from lightwave.directory.operations import unlinking
 from lightwave.directory.operations.unlinking import Unlinking
+from lightwave.directory.schema.normalisation import NormalisedRDN, normalise_dn_text
 from lightwave.directory.store import writing
+from lightwave.directory.store.writing import NewEntry
 
 COUNT = 130
 UNIT = b"ou=many," + BASE
@@ -92,6 +94,28 @@ def test_few_links_go_with_their_entry(crowd: Directory) -> None:
     assert crowd.delete(small).code == 0
     assert links(crowd) == before - 2
     assert burials(crowd) == 0
+
+
+def test_a_tombstone_that_lives_again(crowd: Directory) -> None:
+    """Its links of before are gone, and those that it gets are seen at once."""
+    assert crowd.delete(GROUP).code == 0
+    with crowd.store.write() as txn:
+        schema = crowd.schemas.current(txn)
+        ((tenant, entry_id),) = txn.burials()
+        _, parent = txn.find(normalise_dn_text(schema, UNIT))
+        _, member = txn.find(normalise_dn_text(schema, name(7)))
+        record = txn.record(tenant, entry_id)
+        object_class, member_type = schema.describe("objectClass"), schema.describe("member")
+        assert object_class is not None
+        assert member_type is not None
+        rdn = NormalisedRDN(normalise_dn_text(schema, GROUP)[0])
+        attributes = [(object_class, (b"groupOfNames",))]
+        entry = NewEntry(b"cn=all", rdn, record.guid, attributes, [(member_type, member)])
+        txn.revive_entry(tenant, entry_id, parent, entry, txn.begin_change(), describe=schema.describe)
+    assert burials(crowd) == 0
+    assert crowd.values(name(7), "memberOf") == [GROUP]
+    assert crowd.values(name(8), "memberOf") == []
+    assert crowd.findings() == []
 
 
 def test_a_tombstone_that_goes_before_its_links(crowd: Directory) -> None:
