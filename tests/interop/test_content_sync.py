@@ -303,3 +303,16 @@ def test_a_reader_that_stops_holds_nobody_up(node: Node) -> None:
             return seen == b"599"
 
         assert until(is_there)
+
+
+def test_a_filter_with_the_name_of_an_entry_that_comes_later(node: Node, base: str) -> None:
+    follower = consumer(node)
+    number = follower.start(base, filterstr=f"(|(member=uid=late,{base})(memberOf=cn=h,{base}))")
+    follow(follower, number, lambda: follower.refreshed)
+    assert follower.content == {}
+    change(
+        node,
+        wire.add(f"uid=late,{base}", person("late")),
+        wire.add(f"cn=g,{base}", group("g", f"uid=late,{base}")),
+    )
+    follow(follower, number, lambda: f"cn=g,{base}" in follower.given)

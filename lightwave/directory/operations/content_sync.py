@@ -20,7 +20,7 @@ the scope or left it.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from lightwave.directory.ldap.controls import encode_controls
 from lightwave.directory.ldap.requests import SearchRequest
@@ -283,8 +283,7 @@ class ContentSync(Follower):
         )
         leaving = [row for row in named if row.is_live and row.renamed]
         if leaving and len(named) > 1:
-            for row in leaving:
-                yield from self._send_leaving(row)
+            yield from self._send_leaving(leaving)
         gone = [row for row in batch.values() if not row.is_live]
         rest = [row for row in batch.values() if row.is_live and not here.may_be_before(row.name_clock)]
         for row in (*gone, *named, *rest):
@@ -295,7 +294,7 @@ class ContentSync(Follower):
                 yield self._deletions()
         if self._gone:
             yield self._deletions()
-        for entry_id in self._linked - self._taken:
+        for entry_id in () if self._is_outdated() else self._linked - self._taken:
             yield self._entry(entry_id, self._state(), stale=True)
 
     def _state(self, row: PendingChange | None = None) -> SyncState:
@@ -303,17 +302,21 @@ class ContentSync(Follower):
         is_new = row is not None and row.created_usn > self._here.usn
         return SyncState.ADD if self._refreshing or is_new else SyncState.MODIFY
 
-    def _send_leaving(self, row: PendingChange) -> Iterator[bytes]:
-        """An entry that has another name: under one of its own for now, or out of the content with all below."""
-        if self._is_current(row) is None:
-            return
-        self._parking = True
-        parked = self._entry(row.entry_id, self._state(row))
-        self._parking = False
-        if parked:
-            self._parked.add(row.entry_id)
+    def _send_leaving(self, rows: Sequence[PendingChange]) -> Iterator[bytes]:
+        """Entries with other names: each under one of its own for now, or out of the content with all below."""
+        out: list[PendingChange] = []
+        for row in rows:
+            if self._is_current(row) is None:
+                continue
+            self._parking = True
+            parked = self._entry(row.entry_id, self._state(row))
+            self._parking = False
+            if parked:
+                self._parked.add(row.entry_id)
+            else:
+                out.append(row)
             yield parked
-        else:
+        for row in out:
             yield from self._send_change(row)
 
     def _is_current(self, row: PendingChange) -> Record | None:

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from lightwave.directory.access.attribute_set import ALL
 from lightwave.directory.ldap.controls import Control
+from lightwave.directory.ldap.filters import And, Filter, Not, Or, Present
 from lightwave.directory.ldap.requests import SearchRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.attribute_table import AttributeTable
@@ -90,6 +91,9 @@ class Follower(ABC):
         self._request = request
         self._txn = txn
         self._until = 0.0
+        self._snapshot = txn.id
+        self._names_entries = names_entries(schema, request.filter)
+        """the filter has names of entries, which it looks up when a search is made"""
         self._search = self._new_search(request, self._shape)
         self.tenant, self._base = self._search.place
         self._base_name: NormalisedDN = normalise_dn_text(schema, request.base)
@@ -132,8 +136,12 @@ class Follower(ABC):
         self.finished = True
 
     def _begin_slice(self, txn: ReadTransaction, schema: Schema, until: float) -> None:
-        self._txn, self._until = txn, until
-        if schema is not self._schema or self._searches.table(txn, schema) is not self._search.table:
+        is_other = txn.id != self._snapshot
+        self._txn, self._until, self._snapshot = txn, until, txn.id
+        if not is_other:
+            return
+        table = self._searches.table(txn, schema)
+        if schema is not self._schema or table is not self._search.table or self._names_entries:
             self._schema = schema
             self._check_base()
             self._search = self._new_search(self._request, self._shape)
@@ -184,6 +192,22 @@ class Follower(ABC):
         if scope == ONE_LEVEL:
             return record.parent == base
         return self._txn.is_below(self.tenant, entry_id, base, record)
+
+
+def names_entries(schema: Schema, parsed: Filter) -> bool:
+    """Whether a filter may ask for values that are names of entries: links, and what is computed from them."""
+    waiting = [parsed]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Not):
+            waiting.append(one.child)
+        elif isinstance(one, And | Or):
+            waiting.extend(one.children)
+        elif not isinstance(one, Present):
+            described = schema.describe(getattr(one, "attribute", None) or "")
+            if described is None or described.type.is_link or described.type.is_operational:
+                return True
+    return False
 
 
 class WholeEntries:
