@@ -305,14 +305,21 @@ def test_a_reader_that_stops_holds_nobody_up(node: Node) -> None:
         assert until(is_there)
 
 
-def test_a_filter_with_the_name_of_an_entry_that_comes_later(node: Node, base: str) -> None:
+def test_a_filter_with_a_name_that_goes_to_another_entry(node: Node, base: str) -> None:
+    name = f"uid=one,{base}"
+    change(
+        node,
+        wire.add(name, person("one")),
+        wire.add(f"cn=other,{base}", group("other", base)),  # so that no attribute is new
+    )
     follower = consumer(node)
-    number = follower.start(base, filterstr=f"(|(member=uid=late,{base})(memberOf=cn=h,{base}))")
+    number = follower.start(base, filterstr=f"(member={name})")
     follow(follower, number, lambda: follower.refreshed)
     assert follower.content == {}
     change(
         node,
-        wire.add(f"uid=late,{base}", person("late")),
-        wire.add(f"cn=g,{base}", group("g", f"uid=late,{base}")),
+        wire.modify_dn(name, "uid=former", True),
+        wire.add(name, person("one")),
+        wire.add(f"cn=g,{base}", group("g", name)),
     )
     follow(follower, number, lambda: f"cn=g,{base}" in follower.given)
