@@ -39,7 +39,7 @@ SLICE = 250
 SURVEYED = 500
 """entries that one read transaction looks at before the first is deleted"""
 _NOTE = b"tree-delete\0"
-_HEAD = struct.Struct(">IQQIQ?16s")
+_HEAD = struct.Struct(">IQQIQ?16sQ")
 
 
 class TreeDeletion(NamedTuple):
@@ -53,6 +53,8 @@ class TreeDeletion(NamedTuple):
     requester: int
     is_administrator: bool
     requester_guid: bytes
+    slices: int
+    """that were done: others see by it that somebody is at work"""
     requester_dn: bytes
 
     @property
@@ -62,14 +64,14 @@ class TreeDeletion(NamedTuple):
 
     def encode(self) -> bytes:
         """The note's bytes."""
-        return _HEAD.pack(*self[:7]) + self.requester_dn
+        return _HEAD.pack(*self[:8]) + self.requester_dn
 
     @classmethod
     def decode(cls, data: bytes) -> TreeDeletion:
         """The reverse of `encode`."""
-        tenant, base, usn, requester_tenant, requester, is_administrator, guid = _HEAD.unpack_from(data)
+        tenant, base, usn, above, requester, is_administrator, guid, slices = _HEAD.unpack_from(data)
         dn = data[_HEAD.size :]
-        return cls(tenant, base, usn, requester_tenant, requester, is_administrator, guid, dn)
+        return cls(tenant, base, usn, above, requester, is_administrator, guid, slices, dn)
 
 
 def find_base(txn: ReadTransaction, schema: Schema, context: Context, request: DeleteRequest) -> Place:
@@ -151,6 +153,7 @@ def begin(
         token.entry_id or 0,
         token.is_administrator,
         token.guid,
+        0,
         token.dn,
     )
     txn.put_meta(deletion.note, deletion.encode())
@@ -186,6 +189,9 @@ def delete_slice(
             check_entry(txn, schema, context, tenant, entry_id, record)
         _delete(txn, schema, context, tenant, entry_id, plugins)
     if path:
+        note = txn.meta(deletion.note)
+        done = deletion if note is None else TreeDeletion.decode(note)
+        txn.put_meta(deletion.note, done._replace(slices=done.slices + 1).encode())
         return True
     end(txn, deletion)
     return False

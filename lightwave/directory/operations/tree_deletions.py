@@ -26,6 +26,9 @@ from lightwave.directory.store.errors import StoreClosed
 from lightwave.directory.store.walk import TreeWalk
 from lightwave.directory.store.writing import WriteTransaction
 
+LEFT_SECONDS = 10.0
+"""without a slice, after which a deletion of another process is taken over"""
+
 Done = Callable[[Outcome | BaseException], None]
 
 _log = logging.getLogger(__name__)
@@ -50,6 +53,9 @@ class TreeDeletions:
         self._threads = threads
         self._liveness = liveness
         self._running: set[bytes] = set()
+        self._has_looked = False
+        self._seen: dict[bytes, tuple[int, float]] = {}
+        """deletions of others, by their note: slices that were done, and when that was seen"""
 
     def is_large(self, context: Context, request: DeleteRequest) -> bool:
         """Whether the subtree is too large for one operation; raises DirectoryError where it can't be deleted."""
@@ -110,6 +116,7 @@ class TreeDeletions:
         self, deletion: TreeDeletion, context: Context, done: Callable[[BaseException | None], None]
     ) -> None:
         self._running.add(deletion.note)
+        self._seen.pop(deletion.note, None)
         schemas = self._schemas.apart()
 
         def run_slice(txn: WriteTransaction) -> bool:
@@ -139,10 +146,28 @@ class TreeDeletions:
         """Sees to it that deletions that another process left are finished; whether there are any."""
         with self._store.read() as txn:
             waiting = [one for one in tree_delete.noted(txn) if one.note not in self._running]
-        for deletion in waiting:
+        if not waiting:
+            self._seen.clear()
+        left = [one for one in waiting if self._is_left(one)]
+        self._has_looked = True
+        for deletion in left:
             _log.info("the deletion of a subtree goes on where another process left it")
             self._run(deletion, _context_of(deletion, self._store.now), _finished)
-        return bool(waiting)
+        return bool(left)
+
+    def _is_left(self, deletion: TreeDeletion) -> bool:
+        """Whether nobody works on it. (Two that do are in nobody's way, but have twice the work.)
+
+        What is there when a process begins to look was left by one before it; later on it may be another's, and is left
+        when nothing has come of it for a while.
+        """
+        now = self._store.now()
+        slices, since = self._seen.get(deletion.note, (-1, now))
+        if slices != deletion.slices:
+            self._seen[deletion.note] = (deletion.slices, now)
+        elif now - since >= LEFT_SECONDS:
+            return True
+        return not self._has_looked
 
 
 def _finished(error: BaseException | None) -> None:

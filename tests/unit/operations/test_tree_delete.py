@@ -149,7 +149,9 @@ def test_too_large_for_the_requester(directory: Directory, monkeypatch: pytest.M
     assert delete_tree(directory, ROOT, limits=replace(few, look_through=15)).code == 0
 
 
-def interrupted(directory: Directory, monkeypatch: pytest.MonkeyPatch, slices: int) -> None:
+def interrupted(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch, slices: int
+) -> tree_delete.TreeDeletion:
     """Begins a large deletion and stops, as a killed server, after so many slices."""
     monkeypatch.setattr(tree_delete, "SMALL", 2)
     monkeypatch.setattr(tree_delete, "SLICE", 3)
@@ -162,6 +164,7 @@ def interrupted(directory: Directory, monkeypatch: pytest.MonkeyPatch, slices: i
         with directory.store.write() as txn:
             schema = directory.schemas.current(txn)
             assert tree_delete.delete_slice(txn, schema, context, deletion, ())
+    return deletion
 
 
 @pytest.mark.parametrize("slices", [0, 1, 4])
@@ -173,6 +176,28 @@ def test_it_goes_on_after_a_crash(directory: Directory, monkeypatch: pytest.Monk
     assert not directory.exists(ROOT)
     assert notes(directory) == 0
     assert not directory.pipeline.tree_deletions.run_slice()
+
+
+def test_what_another_process_does_is_left_to_it(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While slices are done; ten seconds after the last it is taken over."""
+    deletions = directory.pipeline.tree_deletions
+    assert not deletions.run_slice()  # this process has begun to look
+    deletion = interrupted(directory, monkeypatch, 1)
+    for _ in range(3):
+        assert not deletions.run_slice()
+        directory.time += 9
+        with directory.store.write() as txn:
+            schema = directory.schemas.current(txn)
+            assert tree_delete.delete_slice(txn, schema, directory.context(), deletion, ())
+    assert not deletions.run_slice()
+    directory.time += 9
+    assert not deletions.run_slice()
+    assert directory.exists(ROOT)
+    directory.time += 1
+    assert deletions.run_slice()
+    assert not directory.exists(ROOT)
 
 
 def test_what_comes_meanwhile_is_judged(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
