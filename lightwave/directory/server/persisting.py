@@ -45,6 +45,8 @@ OCTETS = 256 * 1024
 """bytes that are gathered before they are written: what a slice gives"""
 LOOK_EVERY = 0.25
 """seconds between two looks for what other processes committed"""
+LOOKS = 4
+"""looks after which followers are woken anyway: a cookie may be due"""
 
 
 class Followers:
@@ -54,6 +56,7 @@ class Followers:
         self.feed = ChangeFeed()
         self._connections: set[ConnectionFollowers] = set()
         self._usn = -1
+        self._looks = 0
         self._timer_runs = False
 
     @property
@@ -82,9 +85,15 @@ class Followers:
 
     def _look(self, service: DirectoryService) -> None:
         self._timer_runs = False
-        if self._connections:
+        if not self._connections:
+            return
+        with service.store.read() as txn:
+            usn = txn.last_usn()
+        self._looks += 1
+        if usn != self._usn or not self._looks % LOOKS:
+            self._usn = usn
             self.wake()
-            self._look_again(service)
+        self._look_again(service)
 
 
 class ConnectionFollowers:
