@@ -94,8 +94,10 @@ class LightwaveSide:
         self._node = Node.promote(folder)
         self.administrator = (self._node.administrator, self._node.password)
         self._node.start()
-        self._node.allow_passwords_in_the_clear()
-        self._node.stop()
+        try:
+            self._node.allow_passwords_in_the_clear()
+        finally:
+            self._node.stop()
 
     @property
     def port(self) -> int:
