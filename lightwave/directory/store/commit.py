@@ -147,7 +147,8 @@ class Committer:
         """Queue large work: `run_slice` is called in the commit thread, one transaction each, until it returns False.
 
         A slice touches fewer than 50,000 pages and leaves in its own transaction what is needed to resume; batches
-        of operations run between slices. `done` is called on the reactor thread with None or the exception.
+        of operations run between slices, and large works take turns. `done` is called on the reactor thread with
+        None or the exception.
         """
         if self._closed:
             self._call_on_reactor(lambda: done(StoreClosed("the store is closing")))
@@ -289,7 +290,9 @@ class Committer:
             more, error = False, caught
         if self._pause:
             time.sleep(self._pause)
-        if not more:
+        if more:
+            self._flats.rotate(-1)  # a client may wait for one, while another goes on for minutes
+        else:
             self._flats.popleft()
             self._call_on_reactor(partial(self._tell, flat.done, error))
         return bool(self._flats)

@@ -219,6 +219,29 @@ def test_flat_work_runs_slice_by_slice_between_batches(
     assert exists(store, b"cn=flat4")
 
 
+def test_flat_works_take_turns(reactor: Reactor, committer: Committer) -> None:
+    """What is short does not wait for what was there before it and takes long."""
+    slices: list[str] = []
+    finished: list[str] = []
+    begun = threading.Event()
+
+    def run_long(transaction: WriteTransaction) -> bool:
+        begun.wait(10)  # until the short one is queued too
+        slices.append("long")
+        return slices.count("long") < 20
+
+    def run_short(transaction: WriteTransaction) -> bool:
+        slices.append("short")
+        return slices.count("short") < 3
+
+    committer.submit_flat(run_long, lambda error: finished.append("long"))
+    committer.submit_flat(run_short, lambda error: finished.append("short"))
+    begun.set()
+    reactor.run_until(lambda: len(finished) == 2)
+    assert finished == ["short", "long"]
+    assert slices[:6] == ["long", "short"] * 3
+
+
 def test_flat_work_that_fails_says_so_and_others_go_on(
     store: Store, reactor: Reactor, committer: Committer
 ) -> None:
