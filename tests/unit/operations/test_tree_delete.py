@@ -10,7 +10,7 @@ from fresh_directory import BASE, Directory
 from lightwave.directory.ldap.controls import MANAGE_DSA_IT, Control
 from lightwave.directory.ldap.filters import encode_filter, parse_filter
 from lightwave.directory.ldap.messages import AddRequest, DeleteRequest
-from lightwave.directory.ldap.result import ResultCode
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.ldap.search_controls import ASSERTION
 from lightwave.directory.ldap.update_controls import PRE_READ, TREE_DELETE
 from lightwave.directory.operations import tree_delete
@@ -198,6 +198,26 @@ def test_what_another_process_does_is_left_to_it(
     directory.time += 1
     assert deletions.run_slice()
     assert not directory.exists(ROOT)
+
+
+def test_rights_are_asked_for_again_where_something_changed(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was judged before the first entry went is not judged again; what changed since is."""
+    deletion = interrupted(directory, monkeypatch, 0)
+    stranger = replace(directory.context(), token=replace(directory.token, is_administrator=False))
+
+    def delete_slice() -> bool:
+        with directory.store.write() as txn:
+            schema = directory.schemas.current(txn)
+            return tree_delete.delete_slice(txn, schema, stranger, deletion, ())
+
+    assert delete_slice()
+    assert not directory.exists(b"ou=l2,ou=b0," + ROOT)
+    assert directory.modify(b"ou=l3,ou=b0," + ROOT, ("replace", "description", "new")).code == 0
+    with pytest.raises(DirectoryError):
+        delete_slice()
+    assert directory.exists(b"ou=l3,ou=b0," + ROOT)
 
 
 def test_what_comes_meanwhile_is_judged(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
