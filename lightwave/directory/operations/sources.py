@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Protocol, final
 
-from lightwave.directory.store.indexes import IndexKind
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.store.indexes import IndexKind, IndexState
 from lightwave.directory.store.reading import ReadTransaction
 
 BATCH = 256
@@ -43,7 +44,10 @@ class Listed:
 
 @final
 class Indexed:
-    """The entries that stand under one index key, in the order of their ids."""
+    """The entries that stand under one index key, in the order of their ids.
+
+    Raises DirectoryError busy where the index is no longer complete: what is left of it would pass for all.
+    """
 
     __slots__ = ("_after", "_done", "_key", "_kind", "_number", "_tenant")
 
@@ -58,6 +62,10 @@ class Indexed:
     def batch(self, txn: ReadTransaction) -> list[int]:
         if self._done:
             return []
+        if (
+            txn.index_state(self._number, self._kind) is not IndexState.COMPLETE
+        ):  # dropped since it was planned
+            raise DirectoryError(ResultCode.BUSY, "an index that the search used was dropped: search again")
         ids = txn.index_ids(self._tenant, self._number, self._kind, self._key, self._after)
         found = list(islice(ids, BATCH))
         if len(found) < BATCH:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fresh_directory import BASE, Directory
-from lightwave.directory.ldap.result import ResultCode
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations.sources import Indexed
+from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.store.indexes import IndexKind, IndexState
 
 USERS = "cn=Users,dc=lightwave,dc=local"
@@ -116,3 +120,40 @@ def test_a_subtree_that_moves_into_a_scope_is_checked(people: Directory) -> None
     assert people.add(inner, objectClass="organizationalUnit").code is SUCCESS
     assert people.rename(BOB, "cn=Bob", inner).code is SUCCESS
     assert people.rename(inner, "ou=Inner", UNIT).code is ResultCode.CONSTRAINT_VIOLATION
+
+
+def test_nothing_unique_is_written_while_the_index_is_made_anew(people: Directory) -> None:
+    """After an upgrade with other rules for keys the index is empty at first, and knows of no conflict."""
+    with people.store.write() as txn:
+        account = people.schemas.current(txn).attribute("sAMAccountName")
+        assert account is not None
+        number = txn.attribute_number(account.oid)
+        assert number is not None
+        known = txn.definitions().by_number[number, IndexKind.EQUALITY]
+        txn.put_definition(replace(known, keys=known.keys + 1))
+    assert state(people, "sAMAccountName", IndexKind.EQUALITY) is IndexState.RENEWING
+    for name in ("ann", "bob"):
+        assert people.modify(BOB, ("add", "sAMAccountName", name)).code is ResultCode.BUSY
+    people.build_indexes()
+    assert people.modify(BOB, ("add", "sAMAccountName", "ann")).code is ResultCode.CONSTRAINT_VIOLATION
+    assert people.modify(BOB, ("add", "sAMAccountName", "bob")).code is SUCCESS
+
+
+def test_a_source_does_not_take_what_is_left_of_an_index_for_all_of_it(people: Directory) -> None:
+    """A search goes on over several transactions, and its index may be dropped between two."""
+    assert people.add(TITLE, objectClass="lwIndex").code is SUCCESS
+    people.build_indexes()
+    with people.store.read() as txn:
+        title = people.schemas.current(txn).attribute("title")
+        assert title is not None
+        number = txn.attribute_number(title.oid)
+        assert number is not None
+        tenant, _ = txn.find(normalise_dn_text(people.schemas.current(txn), ANN.encode()))
+        assert len(Indexed(tenant, number, IndexKind.EQUALITY, title.normalise(b"Clerk")).batch(txn)) == 2
+    source = Indexed(tenant, number, IndexKind.EQUALITY, title.normalise(b"Clerk"))
+    assert people.delete(TITLE).code is SUCCESS
+    for _ in range(2):
+        with people.store.read() as txn, pytest.raises(DirectoryError) as refused:
+            source.batch(txn)
+        assert refused.value.code is ResultCode.BUSY
+        people.build_indexes()

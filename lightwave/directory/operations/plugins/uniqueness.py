@@ -22,7 +22,7 @@ from lightwave.directory.schema.attribute import AttributeType
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.store.building import type_values
 from lightwave.directory.store.errors import NoSuchEntry
-from lightwave.directory.store.indexes import IndexKind
+from lightwave.directory.store.indexes import IndexKind, IndexState
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import Record
 from lightwave.directory.store.writing import WriteTransaction
@@ -110,6 +110,25 @@ def check_free(
             )
 
 
+def _check_write(
+    txn: WriteTransaction, attribute: AttributeType, scope: Scope, values: Iterable[bytes], entry_id: int
+) -> None:
+    """The same for a write under a scope that holds.
+
+    busy while the index is made anew, which alone could tell: an upgrade does that to an index of older rules.
+    """
+    number = txn.attribute_number(scope.attribute)
+    if (
+        values
+        and number is not None
+        and txn.index_state(number, IndexKind.EQUALITY) is not IndexState.COMPLETE
+    ):
+        raise DirectoryError(
+            ResultCode.BUSY, f"{attribute.name} must be unique, and its index is being made anew: try again"
+        )
+    check_free(txn, attribute, scope, values, entry_id)
+
+
 class Uniqueness:
     """Refuses writes by which two entries of a scope would have the same value."""
 
@@ -121,7 +140,7 @@ class Uniqueness:
         for description, values in draft.attributes.items():
             for scope in scopes.get(description.type.oid, ()):
                 if scope.tenant == draft.tenant and txn.is_below(draft.tenant, draft.parent, scope.base):
-                    check_free(txn, description.type, scope, values, draft.revived)
+                    _check_write(txn, description.type, scope, values, draft.revived)
 
     def on_modify(self, txn: WriteTransaction, context: Context, draft: DraftModify) -> None:
         """Every value that comes."""
@@ -133,7 +152,7 @@ class Uniqueness:
                 if scope.tenant == draft.tenant and txn.is_below(
                     draft.tenant, draft.entry_id, scope.base, draft.record
                 ):
-                    check_free(txn, edit.description.type, scope, edit.added, draft.entry_id)
+                    _check_write(txn, edit.description.type, scope, edit.added, draft.entry_id)
 
     def on_rename(self, txn: WriteTransaction, context: Context, draft: DraftRename) -> None:
         """The new RDN's values; and, where a subtree comes into a scope, all values in it."""
@@ -146,7 +165,7 @@ class Uniqueness:
                 continue
             for edit in draft.edits.values():
                 if edit.description.type.oid == scope.attribute:
-                    check_free(txn, attribute, scope, edit.added, draft.entry_id)
+                    _check_write(txn, attribute, scope, edit.added, draft.entry_id)
             if not txn.is_below(draft.tenant, draft.old_parent, scope.base):
                 _check_moved(txn, draft, attribute, scope)
 
@@ -155,7 +174,7 @@ class Uniqueness:
 
 
 def _check_moved(txn: WriteTransaction, draft: DraftRename, attribute: AttributeType, scope: Scope) -> None:
-    check_free(txn, attribute, scope, type_values(txn, draft.record, scope.attribute), draft.entry_id)
+    _check_write(txn, attribute, scope, type_values(txn, draft.record, scope.attribute), draft.entry_id)
     for count, entry_id in enumerate(txn.descendants(draft.tenant, draft.entry_id)):
         if count >= _MOST_MOVED:
             raise DirectoryError(
@@ -163,4 +182,4 @@ def _check_moved(txn: WriteTransaction, draft: DraftRename, attribute: Attribute
                 f"more than {_MOST_MOVED} entries would have to be unique in {attribute.name}",
             )
         values = type_values(txn, txn.record(draft.tenant, entry_id), scope.attribute)
-        check_free(txn, attribute, scope, values, entry_id)
+        _check_write(txn, attribute, scope, values, entry_id)
