@@ -17,6 +17,7 @@ from lightwave.identity.hashing import MINIMUM, HashingCost
 from lightwave.server.configuration import (
     ConfigurationError,
     NodeConfiguration,
+    check_addresses,
     check_local_path,
     check_port_offset,
 )
@@ -86,6 +87,7 @@ def command(
     the recovery key once: they are stored nowhere in clear.
     """
     check_port_offset(port_offset)
+    check_addresses(bind)
     data = data.absolute()
     configuration = NodeConfiguration(
         data=data,

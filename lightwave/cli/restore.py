@@ -8,7 +8,7 @@ import click
 
 from lightwave.cli.options import data_option, json_option, print_json
 from lightwave.cli.progress import progress_bar, stages
-from lightwave.server.configuration import ConfigurationError
+from lightwave.server.configuration import ConfigurationError, check_addresses
 from lightwave.server.restore import Restored, Wishes, restore
 
 EPILOG = """\b
@@ -77,6 +77,7 @@ def command(
     passwords of the last backup, a new identity for replication, and a new certificate of the same authority. A
     restore that was interrupted is begun again by the same command.
     """
+    check_addresses(bind)
     wishes = Wishes(keyring.absolute() if keyring is not None else None, hostname, bind or None, port_offset)
 
     def recovery_key() -> str | None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +88,17 @@ def check_port_offset(offset: int) -> None:
     """Raise ConfigurationError unless every standard port plus `offset` is a port number."""
     if not 0 <= offset <= 65535 - 636:
         raise ConfigurationError(f"--port-offset {offset} is out of range: use 0 to {65535 - 636}")
+
+
+def check_addresses(addresses: Iterable[str]) -> None:
+    """Raise ConfigurationError for what is no IPv4 or IPv6 address: names would be looked up at each start."""
+    for address in addresses:
+        try:
+            ip_address(address)
+        except ValueError:
+            raise ConfigurationError(
+                f"--bind {address} is no IP address: use one of this machine, 127.0.0.1, or 0.0.0.0 and :: for all"
+            ) from None
 
 
 def check_workers(count: int) -> None:

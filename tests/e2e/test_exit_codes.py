@@ -50,8 +50,9 @@ def test_wrong_use_is_told_from_failure(arguments: list[str], code: int) -> None
         ["--domain", "example.com", "--hostname", "a,cn=b"],
         ["--domain", "example.com", "--hostname", 'quo"te'],
         ["--domain", "example.com", "--port-offset", "65000"],
+        ["--domain", "example.com", "--bind", "300.1.1.1"],
     ],
-    ids=["domain", "host name that is a DN", "host name with a quote", "port offset"],
+    ids=["domain", "host name that is a DN", "host name with a quote", "port offset", "address"],
 )
 def test_promote_refuses_what_makes_no_node(arguments: list[str], short_folder: Path) -> None:
     done = run("promote", "--data", short_folder / "node", *arguments)
