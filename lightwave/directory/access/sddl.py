@@ -44,7 +44,8 @@ _SACL_FLAGS = {
     "AR": sd.SACL_AUTO_INHERIT_REQUIRED,
     "AI": sd.SACL_AUTO_INHERITED,
 }
-_SID = re.compile(r"S-1-(?:0[xX][0-9A-Fa-f]+|[0-9]+)(?:-[0-9]+)*|[A-Z]{2}")
+# Twelve digits at most, which is what is written: a D: that follows is not a thirteenth.
+_SID = re.compile(r"S-1-(?:0[xX][0-9A-Fa-f]{1,12}|[0-9]+)(?:-[0-9]+)*|[A-Z]{2}")
 _ACL_FLAG = re.compile(r"AR|AI|P")
 _FIELD = re.compile(r"[^;()]*")
 _DATA = re.compile(r"\(#((?:[0-9A-Fa-f]{2})*)\)")
