@@ -91,6 +91,7 @@ def add(
     configuration = load_configuration(data.absolute())
     with open_store(configuration) as store:
         indexes = IndexAdministration(configuration, store, schema_source(store))
+        before = {(one.attribute, one.kind) for one in indexes.facts()}
         name = indexes.add(attribute, kinds or ("equality",))
         if wait:
             _wait(indexes, "building", name, as_json)
@@ -99,7 +100,11 @@ def add(
                 indexes.make_unique(attribute, [scope.encode() for scope in scopes])
             except DirectoryError as error:
                 # What was indexed helps to find the values that are in the way, so it stays.
-                hint = f"{name} is indexed but not unique; `lightwave index drop {name}` takes the index back"
+                made = [kind for kind in kinds or ("equality",) if (name, kind) not in before]
+                if not made:
+                    raise
+                back = f"lightwave index drop {name} " + " ".join(f"--kind {kind}" for kind in made)
+                hint = f"{name} is indexed but not unique; `{back}` takes the index back"
                 raise DirectoryError(error.code, f"{error.message} ({hint})") from error
         _tell(indexes, name, as_json)
 
@@ -107,14 +112,18 @@ def add(
 @command.command()
 @click.argument("attribute")
 @kind_option
+@click.option("--yes", is_flag=True, help="Drop also what the server relies on, or what makes values unique.")
 @wait_option
 @data_option
 @json_option
-def drop(attribute: str, kinds: tuple[str, ...], wait: bool, data: Path, as_json: bool) -> None:
+def drop(attribute: str, kinds: tuple[str, ...], yes: bool, wait: bool, data: Path, as_json: bool) -> None:
     """Drop the given kinds of ATTRIBUTE's indexes; without --kind all of them, and its uniqueness."""
     configuration = load_configuration(data.absolute())
     with open_store(configuration) as store:
         indexes = IndexAdministration(configuration, store, schema_source(store))
+        loss = None if yes else indexes.loss(attribute, kinds)
+        if loss is not None:
+            raise click.UsageError(f"{loss}; with --yes the index is dropped all the same")
         name = indexes.drop(attribute, kinds)
         if wait:
             _wait(indexes, "dropping", name, as_json)

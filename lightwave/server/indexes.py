@@ -38,6 +38,14 @@ from lightwave.server.offline import write_now
 
 POLL_SECONDS = 0.1
 
+_RELIED_ON = {
+    "objectClass": "searches for subentries, and searches that pass referrals or aliases, would look at all entries",
+    "uid": "nobody could sign in by uid any more",
+    "sAMAccountName": "nobody could sign in by sAMAccountName any more",
+    "userPrincipalName": "nobody could sign in by userPrincipalName any more",
+}
+"""equality indexes that the server itself looks into: what would be lost"""
+
 
 @dataclass(frozen=True, slots=True)
 class IndexFacts:
@@ -113,6 +121,16 @@ class IndexAdministration:
         elif missing := [kind for kind in dict.fromkeys(kinds) if kind not in definition.kinds]:
             self._set_kinds(definition, (*definition.kinds, *missing))
         return name
+
+    def loss(self, attribute: str, kinds: Sequence[str]) -> str | None:
+        """What is lost with these indexes (all without any) besides speed, None for nothing. Raises DirectoryError."""
+        name, _ = self._definition(attribute)
+        if kinds and "equality" not in kinds:
+            return None
+        for one in self.facts():
+            if one.attribute == name and one.unique_in:
+                return f"values of {name} would no longer be unique below {'; '.join(one.unique_in)}"
+        return _RELIED_ON.get(name)
 
     def drop(self, attribute: str, kinds: Sequence[str]) -> str:
         """Drop an attribute's indexes of these kinds, all without any; its name. Raises DirectoryError."""

@@ -417,13 +417,13 @@ class LDAPConnection(protocol.Protocol):
         self._end()
 
     def _end(self) -> None:
-        closing = self.session.closing
-        if closing is not None and not self.draining:
-            log.info("connection %d closed: %s: %s", self.number, closing.code.label, closing.message)
         self.searches.clear()
         if self._ending or self.lost:
             return
         self._ending = True
+        closing = self.session.closing
+        if closing is not None and not self.draining:
+            log.info("connection %d closed: %s: %s", self.number, closing.code.label, closing.message)
         self.flush()
         # A producer that is registered would hold up the end of TLS until it is done (it never is).
         self.transport.unregisterProducer()

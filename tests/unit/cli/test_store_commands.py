@@ -19,7 +19,7 @@ def people(data: Path) -> Path:
     """A data folder with three hundred people."""
     records = [
         f"dn: uid=p{number},cn=Users,{BASE}\nobjectClass: inetOrgPerson\nuid: p{number}\ncn: Person {number}\n"
-        f"sn: Family{number % 7}\nemployeeNumber: {number}\ndescription: number {number} of all\n"
+        f"sn: Family{number % 7}\nemployeeNumber: {number}\nroomNumber: hall\ndescription: number {number} of all\n"
         for number in range(300)
     ]
     succeed("import", "-", "--data", data, stdin="\n".join(records).encode())
@@ -138,7 +138,26 @@ def test_uniqueness_is_for_what_exists_too(people: Path) -> None:
     refused = invoke("index", "add", "sn", "--unique", BASE, "--data", people)
     assert isinstance(refused.exception, DirectoryError)
     assert "sn must be unique" in refused.exception.message
-    assert "sn is indexed but not unique; `lightwave index drop sn`" in refused.exception.message
+    assert "takes the index back" not in refused.exception.message  # promote made it
+    assert answer("index", "list", "--data", people)  # and it is there
+    refused = invoke("index", "add", "roomNumber", "--unique", BASE, "--data", people)
+    assert isinstance(refused.exception, DirectoryError)
+    back = "lightwave index drop roomNumber --kind equality"
+    assert f"roomNumber is indexed but not unique; `{back}` takes" in refused.exception.message
+    succeed(*back.split()[1:], "--data", people)
+
+
+def test_what_the_server_relies_on_is_dropped_only_with_yes(people: Path) -> None:
+    answer("index", "add", "employeeNumber", "--unique", BASE, "--data", people)
+    for attribute, loss in (
+        ("objectclass", "would look at all entries"),
+        ("UID", "nobody could sign in by uid"),
+        ("employeeNumber", f"no longer be unique below {BASE}"),
+    ):
+        refused = invoke("index", "drop", attribute, "--data", people)
+        assert refused.exit_code == 2
+        assert loss in refused.stderr
+    assert answer("index", "drop", "employeeNumber", "--yes", "--data", people) == []
 
 
 @pytest.mark.parametrize(
