@@ -9,6 +9,7 @@ Text from clients may stand in messages; control characters are escaped, so that
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import queue
@@ -113,6 +114,9 @@ class BufferedHandler(logging.Handler):
         if record.exc_info:  # the frames of a traceback are not held
             record.exc_text = logging.Formatter().formatException(record.exc_info)
             record.exc_info = None
+        if self._waiting.qsize() >= GATHERED:  # the reader is slow: hold texts, not what they are made of
+            with contextlib.suppress(Exception):  # it is said where the line is written
+                record.getMessage()
         self._waiting.put(record)
 
     def close(self) -> None:
@@ -163,4 +167,8 @@ def start_logging(level: str, format_name: str, *, worker: int = 0, buffered: bo
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # Of Twisted's own words only its troubles are news: that a port listens is said by who opened it.
+    logging.getLogger("lightwave.twisted").setLevel(
+        logging.NOTSET if root.level <= logging.DEBUG else max(root.level, logging.WARNING)
+    )
     return handler
