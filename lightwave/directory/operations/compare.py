@@ -19,6 +19,7 @@ from lightwave.directory.operations.gather import (
     Place,
     check_attribute_right,
     check_right,
+    check_visible,
     describe,
     description_of,
     find,
@@ -55,6 +56,7 @@ def compare(txn: ReadTransaction, schema: Schema, context: Context, request: Com
 def _compare(txn: ReadTransaction, schema: Schema, context: Context, request: CompareRequest) -> bool:
     place = find(txn, schema, context, request.dn)
     record = txn.record(place.tenant, place.entry_id)
+    check_visible(txn, context, place.tenant, place.entry_id, record)
     if not context.manages_dsa_it and is_referral(txn, schema, record):
         raise referral(txn, txn.dn(place.tenant, place.entry_id), record)
     wanted = describe(schema, request.attribute)

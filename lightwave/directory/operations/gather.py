@@ -66,10 +66,15 @@ def find_name(txn: ReadTransaction, schema: Schema, context: Context, name: Norm
 def missing(
     txn: ReadTransaction, schema: Schema, context: Context, error: NoSuchEntry, message: str = ""
 ) -> DirectoryError:
-    """What to answer when a name names nothing: noSuchObject, or a referral where a referral object is above it."""
+    """What to answer when a name names nothing: noSuchObject, or a referral where a referral object is above it.
+
+    Of what the requester may not see he is told nothing, as in a search.
+    """
     if error.matched_entry_id == 0:
         return DirectoryError(ResultCode.NO_SUCH_OBJECT, message)
     record = txn.record(error.matched_tenant, error.matched_entry_id)
+    if not _may_see(txn, context, error.matched_tenant, error.matched_entry_id, record):
+        return DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
     matched = txn.dn(error.matched_tenant, error.matched_entry_id)
     if not context.manages_dsa_it and is_referral(txn, schema, record):
         return referral(txn, matched, record)
@@ -101,6 +106,18 @@ def referral(txn: ReadTransaction, dn: bytes, record: Record) -> DirectoryError:
     # RFC 3296 §2.2: a label may follow the URI; it is not part of what a client is sent.
     uris = tuple(value.split(b" ", 1)[0] for value in values)
     return DirectoryError(ResultCode.REFERRAL, "", dn, referrals=uris)
+
+
+def _may_see(txn: ReadTransaction, context: Context, tenant: int, entry_id: int, record: Record) -> bool:
+    token = context.token
+    descriptor = effective_descriptor(txn, tenant, entry_id, record)
+    return decide(token, descriptor, relation_of(token, tenant, entry_id)).allows(Right.READ_PROPERTY)
+
+
+def check_visible(txn: ReadTransaction, context: Context, tenant: int, entry_id: int, record: Record) -> None:
+    """Raises DirectoryError noSuchObject when the requester may not see the entry: to him there is none."""
+    if not _may_see(txn, context, tenant, entry_id, record):
+        raise DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
 
 
 def check_right(

@@ -34,6 +34,7 @@ from lightwave.directory.operations import (
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.controlled_writes import WriteControls
 from lightwave.directory.operations.drafts import PasswordModifyRequest
+from lightwave.directory.operations.gather import denied
 from lightwave.directory.operations.outcome import (
     SUCCESS,
     Outcome,
@@ -103,6 +104,9 @@ class WritePipeline:
 
     def submit(self, context: Context, request: WriteRequest, done: Done) -> None:
         """Runs one write; `done` gets its outcome after the commit that made it durable."""
+        if context.token.is_anonymous:  # before anything is looked up: the answer must not tell what there is
+            self._finish(context, denied(context), done)
+            return
         check = BOUNDS.get(type(request))
         if check is not None:
             try:

@@ -123,8 +123,10 @@ def test_anonymous_compares_nothing_but_the_schema(directory: Directory) -> None
     anonymous = directory.context(anonymous=True)
     with directory.store.read() as txn:
         schema = directory.schemas.current(txn)
-        refused = compare(txn, schema, anonymous, CompareRequest(ANN.encode(), "sn", b"Lee"))
-        assert refused.code is ResultCode.INSUFFICIENT_ACCESS_RIGHTS
+        for name in (ANN, f"cn=nobody,{ANN}", f"cn=nobody,{BASE}"):
+            for attribute in ("sn", "undefined"):
+                refused = compare(txn, schema, anonymous, CompareRequest(name.encode(), attribute, b"Lee"))
+                assert (refused.code, refused.matched) == (ResultCode.NO_SUCH_OBJECT, b""), name
         allowed = compare(
             txn, schema, anonymous, CompareRequest(b"cn=aggregate,cn=schemacontext", "cn", b"aggregate")
         )

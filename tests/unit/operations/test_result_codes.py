@@ -238,5 +238,12 @@ def test_anonymous_is_told_to_authenticate(people: Directory) -> None:
         modify(ANN, change("replace", "sn", b"x")),
         DeleteRequest(ANN.encode()),
         rename(ANN, "cn=x"),
+        # what there is, and what is right, he is not told
+        add(ANN, **PERSON),
+        modify(f"cn=nobody,{ANN}", change("replace", "sn", b"x")),
+        modify(ANN, change("replace", "undefined", b"x")),
+        DeleteRequest(f"cn=nobody,{ANN}".encode()),
+        rename(f"cn=nobody,{ANN}", "cn=x"),
     ):
-        assert people.write(request, anonymous).code is ResultCode.STRONGER_AUTH_REQUIRED
+        outcome = people.write(request, anonymous)
+        assert (outcome.code, outcome.matched) == (ResultCode.STRONGER_AUTH_REQUIRED, b""), request
