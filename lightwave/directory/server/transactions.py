@@ -20,6 +20,7 @@ from lightwave.directory.ldap.responses import encode_extended_result
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.ldap.update_controls import IDENTIFIER_SIZE, encode_transaction_end
 from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.drafts import PasswordModifyRequest
 from lightwave.directory.operations.outcome import Outcome
 from lightwave.directory.operations.ports import WriteRequest
 from lightwave.directory.operations.write_groups import GroupOutcome
@@ -30,11 +31,13 @@ if TYPE_CHECKING:
 MOST_UPDATES = 500
 """updates of one transaction: they are applied in one turn of the reactor"""
 MOST_OCTETS = 4 * 1024 * 1024
-"""of values and names in one transaction"""
+"""of values, names and controls in one transaction"""
 MOST_SECONDS = 60.0
 """from start to end"""
 MOST_OPEN = 64
 """transactions of all connections of a process"""
+MOST_OF_IDENTITY = 16
+"""of one identity's: nobody takes all of them"""
 _REQUEST = 128
 """octets that a request counts for besides its values"""
 
@@ -44,6 +47,8 @@ class Transaction:
     """What a client has started and not ended."""
 
     identifier: bytes
+    owner: bytes
+    """GUID of who started it"""
     timer: Any
     updates: list[tuple[Context, WriteRequest]] = field(default_factory=list)
     message_ids: list[int] = field(default_factory=list)
@@ -59,8 +64,11 @@ def start(connection: LDAPConnection) -> bytes:
         raise DirectoryError(ResultCode.BUSY, "this connection has a transaction already")
     if len(service.transactions) >= MOST_OPEN:
         raise DirectoryError(ResultCode.BUSY, "too many transactions are open")
+    owner = connection.token.guid
+    if sum(one.owner == owner for one in service.transactions) >= MOST_OF_IDENTITY:
+        raise DirectoryError(ResultCode.BUSY, f"you have {MOST_OF_IDENTITY} transactions open already")
     timer = service.call_later(MOST_SECONDS, lambda: _expire(connection))
-    transaction = Transaction(service.random_bytes(IDENTIFIER_SIZE), timer)
+    transaction = Transaction(service.random_bytes(IDENTIFIER_SIZE), owner, timer)
     connection.transaction = transaction
     service.transactions.add(transaction)
     return transaction.identifier
@@ -73,7 +81,7 @@ def specify(
     transaction = _find(connection, identifier)
     if message_id in transaction.message_ids:
         raise DirectoryError(ResultCode.PROTOCOL_ERROR, "updates of a transaction need different message ids")
-    transaction.size += _size(request)
+    transaction.size += _size(request) + _size_of_controls(context)
     if len(transaction.updates) >= MOST_UPDATES or transaction.size > MOST_OCTETS:
         # The client may not look at this answer before it commits: without this update the rest must not be done.
         message = f"a transaction has at most {MOST_UPDATES} updates of {MOST_OCTETS} octets"
@@ -156,4 +164,11 @@ def _size(request: WriteRequest) -> int:
         size += sum(len(one.attribute) + 16 + sum(map(len, one.values)) for one in request.changes)
     elif isinstance(request, ModifyDNRequest):
         size += len(request.new_rdn) + len(request.new_superior or b"")
+    elif isinstance(request, PasswordModifyRequest):
+        size += len(request.old or b"") + len(request.new)
     return size
+
+
+def _size_of_controls(context: Context) -> int:
+    """The same for its controls, which wait with it: those that nobody knows, too."""
+    return sum(_REQUEST + len(one.oid) + len(one.value or b"") for one in context.controls)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from lightwave.directory.ldap.messages import DeleteRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.ldap.update_controls import encode_transaction_end
 from lightwave.directory.operations.context import Context, Limits
+from lightwave.directory.operations.drafts import PasswordModifyRequest
 from lightwave.directory.operations.outcome import SUCCESS, Outcome
+from lightwave.directory.operations.ports import WriteRequest
 from lightwave.directory.operations.write_groups import GroupOutcome
 from lightwave.directory.server import transactions
 from reference import wire
@@ -61,9 +64,9 @@ class Service:
 class Client:
     """Stands in for a connection."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, number: int = 0) -> None:
         self.service = service
-        self.token = TOKEN
+        self.token = replace(TOKEN, guid=number.to_bytes(16, "big"))
         self.transaction: transactions.Transaction | None = None
         self.sent: list[bytes] = []
         self.writes = 0
@@ -80,13 +83,22 @@ def service() -> Service:
     return Service()
 
 
+DELETE = DeleteRequest(b"cn=x")
+
+
 def start(client: Any) -> bytes:
     return transactions.start(client)
 
 
-def specify(client: Any, number: int, identifier: bytes) -> None:
-    context = Context(TOKEN, Limits(), (), lambda: 0.0)
-    transactions.specify(client, number, context, DeleteRequest(b"cn=x"), identifier)
+def specify(
+    client: Any,
+    number: int,
+    identifier: bytes,
+    request: WriteRequest = DELETE,
+    controls: tuple[Control, ...] = (),
+) -> None:
+    context = Context(TOKEN, Limits(), controls, lambda: 0.0)
+    transactions.specify(client, number, context, request, identifier)
 
 
 def end(client: Any, identifier: bytes, *, commit: bool = True) -> list[Outcome]:
@@ -130,7 +142,7 @@ def test_its_time_ends_with_it(service: Service, commit: bool) -> None:
 
 
 def test_too_many_are_open(service: Service) -> None:
-    clients = [Client(service) for _ in range(transactions.MOST_OPEN + 1)]
+    clients = [Client(service, number) for number in range(transactions.MOST_OPEN + 1)]
     for client in clients[:-1]:
         start(client)
     with pytest.raises(DirectoryError) as refused:
@@ -139,6 +151,39 @@ def test_too_many_are_open(service: Service) -> None:
     any_client: Any = clients[0]
     transactions.forget(any_client)
     start(clients[-1])
+
+
+def test_one_identity_has_too_many(service: Service) -> None:
+    for _ in range(transactions.MOST_OF_IDENTITY):
+        start(Client(service))
+    with pytest.raises(DirectoryError) as refused:
+        start(Client(service))
+    assert refused.value.code is ResultCode.BUSY
+    start(Client(service, 1))
+
+
+LARGE = bytes(transactions.MOST_OCTETS // 4)
+
+
+@pytest.mark.parametrize(
+    ("request_", "controls"),
+    [
+        (DeleteRequest(b"cn=x"), (Control("1.2.3.4", False, LARGE),)),
+        (PasswordModifyRequest(b"cn=x", LARGE, b"new"), ()),
+        (PasswordModifyRequest(b"cn=x", None, LARGE), ()),
+    ],
+)
+def test_all_that_waits_is_counted(
+    service: Service, request_: WriteRequest, controls: tuple[Control, ...]
+) -> None:
+    """Passwords and controls wait with the update that they came with, known or not."""
+    client = Client(service)
+    identifier = start(client)
+    for number in range(3):
+        specify(client, number, identifier, request_, controls)
+    with pytest.raises(DirectoryError) as refused:
+        specify(client, 3, identifier, request_, controls)
+    assert refused.value.code is ResultCode.ADMIN_LIMIT_EXCEEDED
 
 
 def test_what_the_end_is_answered(service: Service) -> None:
