@@ -30,6 +30,8 @@ MOST_OCTETS = 32 * 1024 * 1024
 """octets of all lists that are kept"""
 ROW_OVERHEAD = 56
 """what Python spends on each row beside its octets"""
+LIST_OVERHEAD = 512
+"""the same for each list: one of no rows takes room too"""
 
 
 def view_refused(code: ResultCode, message: str, *controls: Control) -> DirectoryError:
@@ -97,12 +99,15 @@ class ListViews:
     def find(self, context: bytes, txn: ReadTransaction) -> list[bytes] | None:
         """The rows of a list, where they are kept and still hold."""
         found = self._lists.get(context)
-        return found.rows if found is not None and found.transaction == txn.id else None
+        if found is None or found.transaction != txn.id:
+            return None
+        self._lists[context] = self._lists.pop(context)  # used last
+        return found.rows
 
     def keep(self, context: bytes, txn: ReadTransaction, rows: list[bytes]) -> None:
         """Keeps the rows of a list; the ones used longest ago make room."""
         self._forget(context)
-        octets = sum(map(len, rows)) + ROW_OVERHEAD * len(rows)
+        octets = sum(map(len, rows)) + ROW_OVERHEAD * len(rows) + LIST_OVERHEAD
         if octets > MOST_OCTETS:
             return
         while self._lists and self._octets + octets > MOST_OCTETS:

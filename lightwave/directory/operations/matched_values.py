@@ -3,6 +3,8 @@ the values return filter holds.
 
 An attribute of which no value is left is left out, as slapd does: the RFC speaks of the values only. With typesOnly
 there are no values to look at, and the control has no effect.
+
+All values of an entry are looked at in one step, so the values times the items that ask for them are bounded.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from lightwave.directory.ldap.filters import (
     LessOrEqual,
     Present,
 )
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.ldap.search_controls import SimpleItem
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.partial_attributes import description_of_name, name_and_values, split_run
@@ -31,6 +34,8 @@ from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.record import encode_attribute
 
 Test = Callable[[bytes], bool]
+MOST_TESTS = 200_000
+"""of one entry: half a second"""
 
 
 class _Item(NamedTuple):
@@ -58,6 +63,7 @@ class MatchedSelection:
     def encode(self, candidate: Candidate) -> bytes:
         """The attributes with the values that match."""
         parts = []
+        left = MOST_TESTS
         for encoded in split_run(self._selection.encode(candidate)):
             name, values = name_and_values(encoded)
             description = description_of_name(self._schema, name)
@@ -66,6 +72,11 @@ class MatchedSelection:
                 if description is None
                 else [item.test for item in self._items if item.is_about(description)]
             )
+            left -= len(values) * len(tests)
+            if left < 0:
+                raise DirectoryError(
+                    ResultCode.ADMIN_LIMIT_EXCEEDED, "an entry has too many values for so many items"
+                )
             matched = [value for value in values if any(_holds(test, value) for test in tests)]
             if len(matched) == len(values) and values:
                 parts.append(encoded)

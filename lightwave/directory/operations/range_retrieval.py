@@ -1,8 +1,9 @@
 """Range retrieval ([MS-ADTS] 3.1.1.3.1.3.3): `member;range=0-1499` asks for a part of an attribute's values.
 
 What comes back is named for what it holds: `member;range=0-1499`, or `member;range=1500-*` when it is the rest. One
-answer holds at most MOST_VALUES. Only who asks for a range gets one: an attribute that is asked for by its plain
-name is returned whole, as RFC 4511 has it, however many values it has.
+answer holds at most MOST_VALUES, and one range of each attribute: the first that is asked for. Only who asks for a
+range gets one: an attribute that is asked for by its plain name is returned whole, as RFC 4511 has it, however many
+values it has.
 
 The values of a link attribute come in the order of their targets. Where a range ended is remembered, so that the
 next one begins there and a group of any size is read in linear time; where it was forgotten, the targets before it

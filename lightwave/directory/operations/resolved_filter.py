@@ -17,6 +17,7 @@ from typing import Protocol, final
 from lightwave.directory.access.attribute_set import ALL
 from lightwave.directory.ldap import filters
 from lightwave.directory.ldap.dn import parse_dn
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.ad_attributes import (
     MEMBER_OF,
     MEMBERSHIPS,
@@ -53,6 +54,8 @@ OBJECT_CLASS = "2.5.4.0"
 ValueTest = Callable[[bytes], bool]
 
 # Rules whose assertion is of another form than the values (RFC 4517 §4.2): a value is not its own assertion.
+MOST_FOLLOWED = 256
+"""parts of a filter that follow links from each candidate: memberships and chains"""
 _OTHER_ASSERTIONS = frozenset(
     {
         "objectIdentifierFirstComponentMatch",
@@ -404,9 +407,10 @@ class Resolver:
         self._table = table
         self._schema = table.schema
         self._find = find
+        self._followed = 0
 
     def resolve(self, parsed: filters.Filter) -> Resolved:
-        """The resolved form of `parsed`; never raises for what a client may send."""
+        """The resolved form of `parsed`; raises DirectoryError for too many parts that follow links."""
         if isinstance(parsed, filters.Equality):
             return self._equality(parsed)
         if isinstance(parsed, filters.And):
@@ -491,7 +495,17 @@ class Resolver:
             return AllOf([kinds, named, plain])
         return plain
 
+    def _follow(self) -> None:
+        """One more part that follows links from each candidate, in one step: their number is bounded."""
+        self._followed += 1
+        if self._followed > MOST_FOLLOWED:
+            raise DirectoryError(
+                ResultCode.ADMIN_LIMIT_EXCEEDED,
+                f"a filter may ask for at most {MOST_FOLLOWED} memberships and chains",
+            )
+
     def _membership(self, value: bytes, *, is_direct: bool) -> Resolved:
+        self._follow()
         try:
             return MembershipMatch(self._find(normalise_dn_text(self._schema, value)), is_direct=is_direct)
         except (NoSuchEntry, InvalidValue):
@@ -541,8 +555,13 @@ class Resolver:
         parts: list[Resolved] = (
             [PresenceMatch(description, numbers + links, links)] if numbers or links else []
         )
-        parts.extend(ComputedMatch(computed, lambda value: True) for computed in computed_types)
+        parts.extend(self._computed(computed, lambda value: True) for computed in computed_types)
         return _joined(parts)
+
+    def _computed(self, computed: AttributeType, test: ValueTest) -> Resolved:
+        if computed.oid in MEMBERSHIPS:
+            self._follow()
+        return ComputedMatch(computed, test)
 
     def _tested(
         self, description: AttributeDescription, test: ValueTest, narrowing: Narrowing | None = None
@@ -553,7 +572,7 @@ class Resolver:
             parts.append(ValueMatch(description, numbers + links, test, None if links else narrowing))
         if links:
             parts.append(LinkValueMatch(links, test))
-        parts.extend(ComputedMatch(computed, test) for computed in computed_types)
+        parts.extend(self._computed(computed, test) for computed in computed_types)
         return _joined(parts)
 
     def _substrings(self, parsed: filters.Substrings) -> Resolved:
@@ -604,7 +623,9 @@ class Resolver:
             return UNDEFINED
         if rule.oid == IN_CHAIN:
             return self._in_chain(description, parsed.value)
-        if parsed.rule is None and description is not None:
+        own = description is not None and rule is description.type.equality
+        # A link's own rule is not asked of the names of all targets, also where it is named.
+        if description is not None and own and (parsed.rule is None or description.type.is_link):
             plain = self._equality(filters.Equality(description.text, parsed.value))
         else:
             plain = self._by_rule(description, rule, parsed.value)
@@ -627,6 +648,7 @@ class Resolver:
             return UNDEFINED
         except NoSuchEntry:
             return Constant(False)
+        self._follow()
         numbers = self._table.parts(description).links
         return ChainMatch(description, numbers, target) if numbers else Constant(False)
 

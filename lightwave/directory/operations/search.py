@@ -30,7 +30,12 @@ from lightwave.directory.operations.gather import is_referral, referral
 from lightwave.directory.operations.list_view import ListViews
 from lightwave.directory.operations.partial_attributes import RANGE
 from lightwave.directory.operations.planner import Plan, plan_scope
-from lightwave.directory.operations.range_retrieval import RangedSelection, RangeEnds, parse_range
+from lightwave.directory.operations.range_retrieval import (
+    RangedSelection,
+    RangeEnds,
+    RangeRequest,
+    parse_range,
+)
 from lightwave.directory.operations.referrals import continuation_urls, may_exist, referrals_below
 from lightwave.directory.operations.resolved_filter import AllOf, Resolved, Resolver
 from lightwave.directory.operations.selection import Selection
@@ -63,6 +68,8 @@ SLICE = 0.002
 CLOCK_EVERY = 16
 """candidates between two looks at the clock; with a filter of many parts it is looked at for each"""
 MANY_PARTS = 16
+SHORT_LIST = 4_096
+"""characters of an attribute list whose selection is kept for others that ask the same"""
 
 
 class Searches:
@@ -93,16 +100,24 @@ class Searches:
         key = (requested, types_only)
         found = self._selections.get(key)
         if found is None:
-            if len(self._selections) > 1_000:
-                self._selections.clear()  # lists come from clients: they must not fill the memory
-            found = self._selections[key] = self._new_selection(table, requested, types_only)
+            found = self._new_selection(table, requested, types_only)
+            # Lists come from clients: they must not fill the memory, neither by their number nor by their length.
+            if sum(map(len, requested)) <= SHORT_LIST:
+                if len(self._selections) > 1_000:
+                    self._selections.clear()
+                self._selections[key] = found
         return found
 
     def _new_selection(self, table: AttributeTable, requested: tuple[str, ...], types_only: bool) -> Encoding:
         parsed = (parse_range(table.schema, text) for text in requested if RANGE in text.lower())
-        ranges = [one for one in parsed if one is not None]
+        ranges: dict[str, RangeRequest] = {}
+        for one in parsed:
+            if one is not None:
+                ranges.setdefault(
+                    one.description.key, one
+                )  # a list may hold thousands of ranges of one group
         if ranges and not types_only:
-            return RangedSelection(table, requested, ranges, self._range_ends)
+            return RangedSelection(table, requested, list(ranges.values()), self._range_ends)
         return Selection(table, requested, types_only)
 
     def descriptor(self, txn: ReadTransaction, tenant: int, entry_id: int) -> EffectiveDescriptor:

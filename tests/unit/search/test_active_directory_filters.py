@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
-from lightwave.directory.operations import chains
+from lightwave.directory.operations import chains, resolved_filter
 from lightwave.directory.operations.context import Limits
 from lightwave.directory.operations.range_retrieval import MOST_VALUES
+from lightwave.directory.operations.resolved_filter import MOST_FOLLOWED
 from lightwave.directory.operations.search import Searches
 from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.store.indexes import IndexKind
@@ -259,6 +260,35 @@ def test_names_with_slashes(tmp_path: Path) -> None:
     tree.store.close()
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        f"(memberOf=cn=inner,{SUFFIX})",
+        f"(memberOf:1.2.840.113556.1.4.1941:=cn=inner,{SUFFIX})",
+        f"(member:1.2.840.113556.1.4.1941:=uid=alan,{SUFFIX})",
+        "(memberOf=*)",
+    ],
+)
+def test_memberships_and_chains_of_a_filter_are_bounded(tree: SearchTree, part: str) -> None:
+    """Each follows links from every candidate, in one step."""
+    assert tree.search(f"(&{part * MOST_FOLLOWED})") == tree.search(part)
+    with pytest.raises(DirectoryError) as refused:
+        tree.search(f"(&{part * (MOST_FOLLOWED + 1)})")
+    assert refused.value.code is ResultCode.ADMIN_LIMIT_EXCEEDED
+
+
+def test_the_rule_of_a_link_looks_at_one_target(tree: SearchTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of `(member:distinguishedNameMatch:=…)` on one large group held the reactor for minutes."""
+    name = f"uid=alan,{SUFFIX}"
+    asked = f"(member:distinguishedNameMatch:={name})"
+    plain = tree.names(f"(member={name})")
+    assert plain
+    monkeypatch.setattr(resolved_filter, "LinkValueMatch", None)
+    assert tree.names(asked) == plain
+    assert tree.names(f"(!{asked})") == tree.names(f"(!(member={name}))")
+    assert tree.names("(member:distinguishedNameMatch:=cn=nobody,dc=nowhere)") == []
+
+
 def test_ranges(tree: SearchTree) -> None:
     def ranged(*asked: str, text: str = "(cn=middle)", **options: object) -> dict[str, list[str]]:
         [found] = tree.search(text, attributes=asked, **options).values()
@@ -274,6 +304,9 @@ def test_ranges(tree: SearchTree) -> None:
     assert ranged("member;range=999999999-*") == {"member;range=999999999-*": []}
     assert ranged("member;range=0-0", "cn") == {"cn": ["middle"], "member;range=0-0": both[:1]}
     assert "member" not in ranged("member;range=0-0", "*")
+    # one range of each attribute: two thousand of a large group would hold the reactor for seconds
+    assert ranged("member;range=1-1", *["member;range=0-0"] * 3) == {"member;range=1-*": both[1:]}
+    assert len(ranged("member;range=0-0", "cn;range=0-0")) == 2
     assert ranged("cn;range=0-5") == {"cn;range=0-*": ["middle"]}
     assert ranged("memberOf;range=0-0", text="(uid=alan)") == {"memberOf;range=0-0": [f"cn=inner,{SUFFIX}"]}
     assert ranged("mail;range=0-5") == {}

@@ -9,6 +9,7 @@ import pytest
 from lightwave.directory.access.token import ANONYMOUS
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Limits
+from lightwave.directory.operations.search import SHORT_LIST
 from lightwave.directory.store.indexes import IndexKind
 from search_tree import SearchTree, token
 
@@ -248,3 +249,12 @@ def test_an_index_is_used_where_there_is_one(tree: SearchTree) -> None:
     with tree.store.read() as txn:
         has_index = bool(list(txn.definitions()))
     assert ("index" in indexed.text and indexed.estimate == 1) is has_index
+
+
+def test_long_attribute_lists_are_not_kept(tree: SearchTree) -> None:
+    """Others may ask for the same short list; a thousand long ones would fill the memory."""
+    with tree.store.read() as txn:
+        table = tree.searches.table(txn, tree.schema)
+    kept, long = ("cn", "sn"), ("cn", "x" * SHORT_LIST)
+    assert tree.searches.selection(table, kept, False) is tree.searches.selection(table, kept, False)
+    assert tree.searches.selection(table, long, False) is not tree.searches.selection(table, long, False)

@@ -219,7 +219,7 @@ def test_positions_out_of_range(offset: int, believed: int, count: int) -> None:
 
 
 def test_lists_are_kept_within_bounds(tree: SearchTree, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(list_view, "MOST_OCTETS", 10_000)
+    monkeypatch.setattr(list_view, "MOST_OCTETS", 10_000 + 2 * list_view.LIST_OVERHEAD)
     views = ListViews()
     rows = [bytes(44)] * 50  # 5,000 octets with what they cost
     with tree.store.read() as txn:
@@ -233,6 +233,18 @@ def test_lists_are_kept_within_bounds(tree: SearchTree, monkeypatch: pytest.Monk
     tree.add("cn=later,dc=example,dc=com", {"objectClass": ["top", "device"], "cn": ["later"]})
     with tree.store.read() as txn:  # a commit came between
         assert views.find(b"d", txn) is None
+
+
+def test_lists_without_rows_take_room_too(tree: SearchTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client may ask for ever new lists of nothing; the one used longest ago makes room."""
+    monkeypatch.setattr(list_view, "MOST_OCTETS", 10_000)
+    views = ListViews()
+    with tree.store.read() as txn:
+        views.keep(b"used", txn, [])
+        for number in range(100):
+            views.keep(b"%d" % number, txn, [])
+            assert views.find(b"used", txn) == []
+        assert sum(views.find(b"%d" % number, txn) is not None for number in range(100)) < 20
 
 
 def test_an_entry_that_is_gone_is_passed_over(tmp_path: Path) -> None:
