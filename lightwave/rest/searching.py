@@ -51,6 +51,7 @@ class _Page:
 
     search: Search
     context: Context
+    is_gone: Callable[[], bool]
     query: str
     left: int
     answer: Deferred[Response]
@@ -92,6 +93,7 @@ class SearchFace:
             page = _Page(
                 search,
                 context,
+                request.is_gone,
                 asked,
                 min(query.page_size, context.limits.page_size),
                 Deferred(),
@@ -144,6 +146,9 @@ class SearchFace:
         return page.search.finished or page.left <= 0 or page.octets >= PAGE_OCTETS or page.search.page_full
 
     def _continue(self, page: _Page) -> None:
+        if page.is_gone():  # or clients that come and go could have any number of searches under way
+            page.answer.errback(Problem(503, "the client has gone"))
+            return
         try:
             with self._store.read() as txn:
                 self._liveness.check_live(txn, page.context)

@@ -270,6 +270,7 @@ class WebChannel(http.HTTPChannel):
             body=bytes(self._content),
             now=service.now(),
             correlation=f"h{self._number}-{self._served}",
+            is_gone=lambda: self._phase is not Phase.HANDLING,
         )
         mount = incoming.found.mount
         if incoming.target is ASTERISK:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -44,7 +44,8 @@ class Request:
     segments: of the path, percent-decoded one by one. query: decoded names and values in their order.
     channel: what the transport knows of the client. caller: who asks, once authenticated. parameters: of the
     route's path. arguments, content: query and body as the route's models, None where it has none. now:
-    seconds since the epoch. correlation: names this request in logs.
+    seconds since the epoch. correlation: names this request in logs. is_gone: whether nobody waits for the answer
+    any more.
     """
 
     method: str
@@ -59,6 +60,7 @@ class Request:
     content: Any = field(default=None, repr=False)
     now: float = 0.0
     correlation: str = ""
+    is_gone: Callable[[], bool] = field(default=lambda: False, repr=False)
 
     @property
     def path(self) -> str:
