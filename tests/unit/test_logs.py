@@ -8,12 +8,14 @@ import logging
 import os
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from lightwave.server.logs import BufferedHandler, JSONFormatter, TextFormatter, formatter_of
+from lightwave.directory.server.operation_log import Operation
+from lightwave.server.logs import GATHERED, BufferedHandler, JSONFormatter, TextFormatter, formatter_of
 
 
 def record(message: str, *arguments: object, **more: object) -> logging.LogRecord:
@@ -80,6 +82,54 @@ def test_records_are_written_in_their_order() -> None:
     lines = stream.getvalue().splitlines()
     assert [line.rpartition(" ")[2] for line in lines[:500]] == [str(number) for number in range(500)]
     assert lines[-1] == "ValueError: why"
+
+
+def test_what_waits_for_a_slow_reader_is_text() -> None:
+    """A record of an operation holds the request, of up to 16 MB, until it is described."""
+    writing, go_on = threading.Event(), threading.Event()
+    described: list[int] = []
+
+    class Slow(io.StringIO):
+        def write(self, text: str, /) -> int:
+            writing.set()
+            go_on.wait(10)
+            return super().write(text)
+
+    class Message:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def __str__(self) -> str:
+            described.append(self.number)
+            return "described"
+
+    with buffered(Slow()) as handler:
+        handler.emit(record("first"))
+        assert writing.wait(10)
+        for number in range(GATHERED + 50):
+            made = record("")
+            made.msg = Message(number)  # as the operation log does
+            handler.emit(made)
+        assert described == list(range(GATHERED, GATHERED + 50))
+        go_on.set()
+
+
+def test_an_operation_holds_its_request_no_longer_than_needed() -> None:
+    class Large:
+        """Stands for a request."""
+
+    request = Large()
+    gone = weakref.ref(request)
+
+    def describe(about: Large = request) -> dict[str, object]:
+        return {"connection": 1, "messageId": 2, "operation": "search"}
+
+    operation = Operation(describe)
+    del request, describe
+    assert gone() is not None
+    assert str(operation) == "c1-2 search"
+    assert gone() is None
+    assert operation["messageId"] == 2
 
 
 def test_a_reader_that_stalls_stalls_nobody() -> None:

@@ -98,6 +98,7 @@ class Operation(Mapping[str, Any]):
         """By name, in their order."""
         if self._fields is None:
             self._fields = self._describe()
+            self._describe = dict  # the request, which may be large, is not needed any more
         return self._fields
 
     def __getitem__(self, name: str) -> Any:
