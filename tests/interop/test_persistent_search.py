@@ -17,6 +17,7 @@ from reference import wire
 from serving import person, signed_in, unit, until
 
 PSEARCH, NOTICE = "2.16.840.1.113730.3.4.3", "2.16.840.1.113730.3.4.7"
+TREE_DELETE = "1.2.840.113556.1.4.805"
 ADD, DELETE, MODIFY, MODIFY_DN = 1, 2, 4, 8
 
 
@@ -83,6 +84,29 @@ def test_each_kind_of_change_is_told(shared_node: Node, folk: str) -> None:
         assert told()[:2] == (f"uid=countess,{folk}", MODIFY_DN)
         change(shared_node, wire.delete(f"uid=countess,{folk}"))
         assert told() == (f"uid=countess,{folk}", DELETE, [])
+
+
+def test_a_subtree_that_goes_with_its_base_is_told_of(shared_node: Node, folk: str) -> None:
+    """Each of its entries, in the order in which they went; then the search ends, for its base is no more."""
+    names = [f"uid=p{number},{folk}" for number in range(130)]
+    change(shared_node, *(wire.add(name, person(f"p{number}")) for number, name in enumerate(names)))
+    value = wire.sequence(wire.integer(15), _boolean(True), _boolean(True))
+    with signed_in(shared_node, shared_node.administrator, shared_node.password) as connection:
+        number = connection.send(wire.search(folk), [wire.control(PSEARCH, True, value)])
+        assert connection.ask(wire.search("", wire.BASE)).code == 0
+        with shared_node.local_administrator() as writer:
+            assert writer.ask(wire.delete(folk), [wire.control(TREE_DELETE, True)]).code == 0
+        told: list[str] = []
+        while True:
+            message_id, tag, content, controls = connection.receive()
+            assert message_id == number
+            if tag != wire.ENTRY:
+                break
+            assert _kind(controls) == DELETE
+            told.append(wire.decode_entry(content)[0].decode())
+        assert wire.decode_result(tag, content).code == 32
+    assert sorted(told) == sorted([*names, folk])
+    assert told[-1] == folk
 
 
 def test_only_what_was_asked_for_is_told(shared_node: Node, folk: str) -> None:

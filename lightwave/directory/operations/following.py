@@ -162,6 +162,8 @@ class Follower(ABC):
         return search
 
     shows_deleted = False
+    without_base = ResultCode.SYNC_REFRESH_REQUIRED
+    """the result when its base is no longer the entry that it was"""
 
     def _check_base(self) -> None:
         """RFC 4533 §3.5.1: the search ends when its base is no longer the entry that it was."""
@@ -170,7 +172,7 @@ class Follower(ABC):
         except NoSuchEntry:
             found = (0, 0)
         if found != (self.tenant, self._base):
-            raise DirectoryError(ResultCode.SYNC_REFRESH_REQUIRED, "the base was renamed or deleted")
+            raise DirectoryError(self.without_base, "the base was renamed or deleted")
 
     def _scan(self, search: Search) -> Iterator[bytes]:
         """All content, once."""

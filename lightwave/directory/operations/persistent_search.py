@@ -3,7 +3,8 @@
 Nothing is promised across connections: a client that comes back searches again. Changes of one entry that were
 committed together, or while the client did not read, come as one. A deleted entry is named with its last DN and has
 no attributes, for its tombstone keeps none that a filter could judge by: a deletion is sent to whoever follows the
-place where the entry stood, whatever the filter. The previous DN of a renamed entry is not sent.
+place where the entry stood, and may read what is left of the entries above, whatever the filter. The previous DN of a
+renamed entry is not sent. When the base is renamed or deleted, the search ends (noSuchObject) after all is told.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from lightwave.directory.ldap.controls import Control
 from lightwave.directory.ldap.dn import AVA, format_rdn, parse_rdn
 from lightwave.directory.ldap.requests import SearchRequest
 from lightwave.directory.ldap.responses import encode_entry
+from lightwave.directory.ldap.result import ResultCode
 from lightwave.directory.ldap.sync_controls import ChangeType, PersistentSearchRequest, entry_change
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.context import Context
@@ -33,6 +35,8 @@ from lightwave.directory.store.reading import ReadTransaction
 
 class PersistentSearch(Follower):
     """One persistent search."""
+
+    without_base = ResultCode.NO_SUCH_OBJECT
 
     def __init__(
         self,
@@ -66,11 +70,11 @@ class PersistentSearch(Follower):
         while True:
             rows = self._feed.rows(self._txn, self.tenant, self._here.usn)
             if not rows:
+                self._check_base()  # not before all is told: the base may have gone last, with all below it
                 self._here = current_position(self._txn)
                 self.waiting = True
                 yield b""
                 continue
-            self._check_base()
             before = self._here
             for row in rows:
                 yield self._tell(row, before)
@@ -107,11 +111,20 @@ class PersistentSearch(Follower):
             above = normalise_dn_text(self._schema, parent)
             if not self._stood_in_scope(above, normalise_dn_text(self._schema, dn)):
                 return b""
-            if not self._may_read(*self._txn.find(above)):
+            if not self._may_read(*self._place(above)):
                 return b""
         except (InvalidValue, NoSuchEntry):
             return b""
         return encode_entry(self.message_id, dn, b"", self._control(ChangeType.DELETE, row))
+
+    def _place(self, name: NormalisedDN) -> tuple[int, int]:
+        """What stands under a name, or, where that has gone too, under the deepest name above; raises NoSuchEntry."""
+        try:
+            return self._txn.find(name)
+        except NoSuchEntry as error:
+            if not error.matched_entry_id:
+                raise
+            return error.matched_tenant, error.matched_entry_id
 
     def _may_read(self, tenant: int, entry_id: int) -> bool:
         token = self._context.token
