@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 _WITH_FOLLOWING = FOLLOWING | {MANAGE_DSA_IT, SHOW_DELETED, SUBENTRIES, DONT_USE_COPY, DOMAIN_SCOPE}
 MOST_OF_CONNECTION = 16
+MOST_OF_IDENTITY = 200
+"""of all connections of one identity: each is looked at after each commit, and nobody takes all of them"""
 MOST_OF_SERVER = 2_000
 MOST_BEHIND = 200_000
 """changes that a client which does not read may lag behind"""
@@ -63,6 +65,10 @@ class Followers:
     def count(self) -> int:
         """How many searches follow changes now."""
         return sum(len(one) for one in self._connections)
+
+    def count_of(self, owner: bytes) -> int:
+        """How many of them belong to the identity with this GUID."""
+        return sum(len(one) for one in self._connections if one.owner == owner)
 
     def add(self, one: ConnectionFollowers) -> None:
         """From now on a connection is woken."""
@@ -109,6 +115,11 @@ class ConnectionFollowers:
     def __len__(self) -> int:
         return len(self._active) + len(self._waiting)
 
+    @property
+    def owner(self) -> bytes:
+        """The GUID of who is signed in; a bind forgets what was followed before."""
+        return self._connection.token.guid
+
     def start(
         self,
         txn: ReadTransaction,
@@ -119,10 +130,15 @@ class ConnectionFollowers:
     ) -> None:
         """Begin to follow; appends what there is at once to `out`. Raises DirectoryError."""
         service = self.service
-        if len(self) >= MOST_OF_CONNECTION or service.followers.count >= MOST_OF_SERVER:
+        followers = service.followers
+        if (
+            len(self) >= MOST_OF_CONNECTION
+            or followers.count >= MOST_OF_SERVER
+            or followers.count_of(self.owner) >= MOST_OF_IDENTITY
+        ):
             raise DirectoryError(ResultCode.ADMIN_LIMIT_EXCEEDED, "too many searches follow changes already")
         follower = self._make(txn, schema, message, controls)
-        service.followers.add(self)
+        followers.add(self)
         self._advance(txn, schema, follower, out)
 
     def _make(

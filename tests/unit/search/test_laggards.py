@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from fresh_directory import BASE, Directory
 from lightwave.directory.ldap.filters import Present
 from lightwave.directory.ldap.messages import LDAPMessage
 from lightwave.directory.ldap.requests import SearchRequest
-from lightwave.directory.ldap.result import ResultCode
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.ldap.sync_controls import SYNC_REQUEST, SyncMode, SyncRequest
 from lightwave.directory.operations.request_controls import RequestControls
 from lightwave.directory.operations.search import Searches
@@ -45,9 +46,10 @@ class Service:
 class Connection:
     """A connection whose client reads or does not."""
 
-    def __init__(self, service: Service, directory: Directory) -> None:
+    def __init__(self, service: Service, directory: Directory, who: int = 0) -> None:
         self.service = service
         self.directory = directory
+        self.token = replace(directory.token, guid=who.to_bytes(16, "big"))
         self.paused = self.lost = False
         self.sent: list[bytes] = []
         self.dismissed: ResultCode | None = None
@@ -72,18 +74,38 @@ def directory(tmp_path: Path) -> Iterator[Directory]:
     made.close()
 
 
+def follow(directory: Directory, followers: ConnectionFollowers) -> None:
+    request = SearchRequest(BASE, 2, 0, 0, 0, False, Present("objectClass"), ())
+    sync = SyncRequest(SyncMode.REFRESH_AND_PERSIST, b"", False)
+    with directory.store.read() as txn:
+        schema = directory.schemas.current(txn)
+        controls = RequestControls(values={SYNC_REQUEST: sync})
+        followers.start(txn, schema, LDAPMessage(1, request, ()), controls, [])
+
+
+def test_one_identity_follows_with_too_many(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(persisting, "MOST_OF_IDENTITY", 3)
+    service = Service(directory)
+
+    def connected(who: int) -> ConnectionFollowers:
+        connection: Any = Connection(service, directory, who)
+        return ConnectionFollowers(connection)
+
+    for _ in range(3):
+        follow(directory, connected(1))
+    with pytest.raises(DirectoryError) as refused:
+        follow(directory, connected(1))
+    assert refused.value.code is ResultCode.ADMIN_LIMIT_EXCEEDED
+    follow(directory, connected(2))
+    assert service.followers.count == 4
+
+
 def test_laggards(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(persisting, "MOST_BEHIND", 5)
     service = Service(directory)
     connection: Any = Connection(service, directory)
     followers = ConnectionFollowers(connection)
-    request = SearchRequest(BASE, 2, 0, 0, 0, False, Present("objectClass"), ())
-    sync = SyncRequest(SyncMode.REFRESH_AND_PERSIST, b"", False)
-    out: list[bytes] = []
-    with directory.store.read() as txn:
-        schema = directory.schemas.current(txn)
-        controls = RequestControls(values={SYNC_REQUEST: sync})
-        followers.start(txn, schema, LDAPMessage(1, request, ()), controls, out)
+    follow(directory, followers)
     service.turn()
     assert service.followers.count == 1
     told = len(connection.sent)
