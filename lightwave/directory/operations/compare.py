@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.messages import CompareRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.assertions import asserted_filter, check_assertion
@@ -18,7 +17,6 @@ from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.gather import (
     Place,
     check_attribute_right,
-    check_right,
     check_visible,
     describe,
     description_of,
@@ -56,11 +54,10 @@ def compare(txn: ReadTransaction, schema: Schema, context: Context, request: Com
 def _compare(txn: ReadTransaction, schema: Schema, context: Context, request: CompareRequest) -> bool:
     place = find(txn, schema, context, request.dn)
     record = txn.record(place.tenant, place.entry_id)
-    check_visible(txn, context, place.tenant, place.entry_id, record)
+    decision = check_visible(txn, context, place.tenant, place.entry_id, record)
     if not context.manages_dsa_it and is_referral(txn, schema, record):
         raise referral(txn, txn.dn(place.tenant, place.entry_id), record)
     wanted = describe(schema, request.attribute)
-    decision = check_right(txn, context, place.tenant, place.entry_id, record, Right.READ_PROPERTY)
     asserted_too = asserted_filter(context) if context.controls else None
     if asserted_too is not None:
         check_assertion(

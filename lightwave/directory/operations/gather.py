@@ -73,8 +73,10 @@ def missing(
     if error.matched_entry_id == 0:
         return DirectoryError(ResultCode.NO_SUCH_OBJECT, message)
     record = txn.record(error.matched_tenant, error.matched_entry_id)
-    if not _may_see(txn, context, error.matched_tenant, error.matched_entry_id, record):
-        return DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
+    try:
+        check_visible(txn, context, error.matched_tenant, error.matched_entry_id, record)
+    except DirectoryError as unseen:
+        return unseen
     matched = txn.dn(error.matched_tenant, error.matched_entry_id)
     if not context.manages_dsa_it and is_referral(txn, schema, record):
         return referral(txn, matched, record)
@@ -108,16 +110,16 @@ def referral(txn: ReadTransaction, dn: bytes, record: Record) -> DirectoryError:
     return DirectoryError(ResultCode.REFERRAL, "", dn, referrals=uris)
 
 
-def _may_see(txn: ReadTransaction, context: Context, tenant: int, entry_id: int, record: Record) -> bool:
+def check_visible(
+    txn: ReadTransaction, context: Context, tenant: int, entry_id: int, record: Record
+) -> Decision:
+    """The decision about an entry; raises DirectoryError noSuchObject when the requester may not see it."""
     token = context.token
     descriptor = effective_descriptor(txn, tenant, entry_id, record)
-    return decide(token, descriptor, relation_of(token, tenant, entry_id)).allows(Right.READ_PROPERTY)
-
-
-def check_visible(txn: ReadTransaction, context: Context, tenant: int, entry_id: int, record: Record) -> None:
-    """Raises DirectoryError noSuchObject when the requester may not see the entry: to him there is none."""
-    if not _may_see(txn, context, tenant, entry_id, record):
+    decision = decide(token, descriptor, relation_of(token, tenant, entry_id))
+    if not decision.allows(Right.READ_PROPERTY):
         raise DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
+    return decision
 
 
 def check_right(
