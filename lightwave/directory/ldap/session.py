@@ -188,6 +188,13 @@ class ServerSession:
         if self._state is not _State.ENDED:
             self._end(code, message)
 
+    def lost(self) -> None:
+        """The connection is gone: nothing that was received is kept, however long the session itself is."""
+        self._state = _State.ENDED
+        self._discard()
+        self._output.clear()
+        self.outstanding.clear()
+
     def _leave_tls_asked(self) -> None:
         if self._state is _State.TLS_ASKED:
             self._state = _OPEN

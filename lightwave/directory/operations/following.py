@@ -135,6 +135,11 @@ class Follower(ABC):
                 return
         self.finished = True
 
+    def close(self) -> None:
+        """Lets go of all that it holds: it is in a circle with its steps, which the collector seldom looks for."""
+        self._steps = iter(())
+        self._search.shape = None
+
     def _begin_slice(self, txn: ReadTransaction, schema: Schema, until: float) -> None:
         is_other = txn.id != self._snapshot
         self._txn, self._until, self._snapshot = txn, until, txn.id

@@ -127,7 +127,7 @@ class LDAPConnection(protocol.Protocol):
         self.service.connections.discard(self)
         self.searches.clear()
         self._waiting.clear()
-        self.session.outstanding.clear()
+        self.session.lost()
         if self.transaction is not None:
             forget_transaction(self)
         if self._idle_timer is not None:

@@ -160,7 +160,8 @@ class ConnectionFollowers:
                 )
         searches, feed, number = self.service.searches, self.service.followers.feed, message.message_id
         # Referral objects are followed like other entries.
-        context = self._connection.context((*message.controls, Control(MANAGE_DSA_IT)))
+        known = (one for one in message.controls if one.oid in _WITH_FOLLOWING)  # the others are not kept
+        context = self._connection.context((*known, Control(MANAGE_DSA_IT)))
         asked = values[kinds[0]]
         if isinstance(asked, SyncRequest):
             return ContentSync(searches, feed, txn, schema, context, number, request, asked)
@@ -176,6 +177,7 @@ class ConnectionFollowers:
             follower.advance(txn, schema, out, octets=OCTETS, until=until)
         except Exception as error:  # noqa: BLE001  the client gets a result, the log the rest
             out.append(connection.refusal(follower.message_id, TAG_SEARCH_DONE, error))
+            follower.close()
         else:
             if follower.waiting:
                 self._waiting.append(follower)
@@ -191,6 +193,7 @@ class ConnectionFollowers:
                     follower.message_id, TAG_SEARCH_DONE, ResultCode.SUCCESS, controls=follower.controls
                 )
             )
+            follower.close()
         self._forget_if_idle()
 
     def schedule(self) -> None:
@@ -236,6 +239,7 @@ class ConnectionFollowers:
             for one in kept:
                 if one.message_id == message_id:
                     kept.remove(one)
+                    one.close()
                     self._connection.session.finish(message_id)
                     self._forget_if_idle()
                     return True
@@ -245,6 +249,7 @@ class ConnectionFollowers:
         """Forget everything: a bind begins, or the connection is gone."""
         for one in (*self._active, *self._waiting):
             self._connection.session.finish(one.message_id)
+            one.close()
         self._active.clear()
         self._waiting.clear()
         self._forget_if_idle()

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from fresh_directory import BASE, Directory
 from lightwave.directory.ldap.filters import Present
+from lightwave.directory.ldap.limits import SessionLimits
 from lightwave.directory.ldap.messages import LDAPMessage
 from lightwave.directory.ldap.requests import SearchRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.ldap.session import ServerSession
 from lightwave.directory.ldap.sync_controls import SYNC_REQUEST, SyncMode, SyncRequest
 from lightwave.directory.operations.request_controls import RequestControls
 from lightwave.directory.operations.search import Searches
 from lightwave.directory.server import persisting
+from lightwave.directory.server.connection import LDAPConnection
 from lightwave.directory.server.persisting import ConnectionFollowers, Followers
 
 
@@ -126,3 +132,32 @@ def test_laggards(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None
         directory.add(b"ou=u%d," % at + BASE, objectClass="organizationalUnit", ou=f"u{at}")
     service.followers.wake()
     assert connection.dismissed is ResultCode.BUSY
+
+
+def test_what_followed_is_let_go_at_once(directory: Directory) -> None:
+    """Without waiting for the collector: a client may come back with megabytes at any time."""
+    service = Service(directory)
+    connection: Any = Connection(service, directory)
+    connection.session = ServerSession(SessionLimits())
+    followers = ConnectionFollowers(connection)
+    gc.collect()
+    gc.disable()
+    try:
+        follow(directory, followers)
+        service.turn()
+        (follower,) = followers._waiting
+        gone = weakref.ref(follower)
+        del follower
+        followers.clear()
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_a_lost_connection_keeps_nothing_that_it_received() -> None:
+    service: Any = SimpleNamespace(connections=set(), limits_of=lambda token, settings: None)
+    connection = LDAPConnection(service)
+    connection._process(b"\x30\x82\xff\x00" + bytes(1_000))
+    assert connection.session.has_held
+    connection.connectionLost()
+    assert not connection.session.has_held
