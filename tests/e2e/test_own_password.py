@@ -9,6 +9,7 @@ from reference import wire
 from serving import root_dse, signed_in
 
 WHO_AM_I = "1.3.6.1.4.1.4203.1.11.3"
+PAGED = "1.2.840.113556.1.4.319"
 NEW = "Another 4 tests"
 
 
@@ -24,3 +25,19 @@ def test_the_connection_goes_on(node: Node) -> None:
             root_dse(other)
     with signed_in(node, name, NEW):
         pass
+
+
+def test_a_search_by_pages_goes_on(node: Node) -> None:
+    name = node.administrator
+    with signed_in(node, name, node.password) as mine:
+        cookie, found = b"", 0
+        for page in range(3):
+            value = wire.sequence(wire.integer(2), wire.text(cookie))
+            answer = mine.ask(wire.search(node.suffix), [wire.control(PAGED, True, value)])
+            assert answer.code == 0, answer
+            found += len(answer.entries)
+            cookie = list(wire.elements(next(wire.elements(answer.controls[PAGED] or b""))[1]))[1][1]
+            if page == 0:
+                changed = mine.ask(wire.modify(name, [(wire.REPLACE, "userPassword", [NEW.encode()])]))
+                assert changed.code == 0, changed
+    assert found == 6

@@ -54,6 +54,16 @@ class Token:
     credential_version: int = 0
     limits: OwnLimits | None = None
 
+    def stands_for(self, other: Token) -> bool:
+        """Whether both are of one identity with the same rights, though perhaps of two authentications."""
+        return (self.tenant, self.entry_id, self.guid, self.is_administrator, self.groups) == (
+            other.tenant,
+            other.entry_id,
+            other.guid,
+            other.is_administrator,
+            other.groups,
+        )
+
 
 ANONYMOUS = Token(
     tenant=0,

@@ -205,7 +205,7 @@ class RunningSearches:
             raise DirectoryError(
                 ResultCode.UNWILLING_TO_PERFORM, "the cookie is not of a search under way here"
             )
-        if waiting.token is not connection.token or not _same_search(waiting.request, request):
+        if not waiting.token.stands_for(connection.token) or not _same_search(waiting.request, request):
             raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "the cookie belongs to another search")
         if not paging.size:  # RFC 2696 §3: the client gives the search up
             control = Control(PAGED_RESULTS, False, encode_paged(0, b""))
