@@ -26,6 +26,7 @@ from lightwave.directory.operations.gather import (
     check_user_modification,
     classes_of,
     describe,
+    hide_deleted,
     missing,
     normalised_name,
     referral,
@@ -111,6 +112,8 @@ def find_superior(
             raise DirectoryError(ResultCode.ENTRY_ALREADY_EXISTS, "") from None
         raise missing(txn, schema, context, error) from None
     record = txn.record(tenant, parent)
+    if record.flags & TOMBSTONE:
+        hide_deleted(txn, schema, context, tenant, parent)
     check_right(txn, context, tenant, parent, record, Right.CREATE_CHILD)
     classes = classes_of(txn, schema, record).oids
     dn = txn.dn(tenant, parent, record)

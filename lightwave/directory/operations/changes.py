@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from lightwave.directory.ldap.messages import Modification, ModifyKind
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations.deleted_entries import may_be_deleted
 from lightwave.directory.operations.drafts import AttributeEdit, LinkEdit
 from lightwave.directory.operations.gather import describe
 from lightwave.directory.schema.attribute import AttributeDescription
@@ -22,6 +23,7 @@ from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.record import TOMBSTONE
 
 _KIND_NAMES = {
     ModifyKind.ADD: "modify/add",
@@ -324,9 +326,12 @@ class LinkAttribute:
 
 
 def resolve_link(txn: ReadTransaction, schema: Schema, tenant: int, value: bytes) -> int | None:
-    """The entry of the same tenant that a DN names; None where it names none (its text is kept then)."""
+    """The entry of the same tenant that a DN names; None where it names none, or a tombstone (its text is kept)."""
     try:
-        found_tenant, entry_id = txn.find(normalise_dn_text(schema, value))
+        name = normalise_dn_text(schema, value)
+        found_tenant, entry_id = txn.find(name)
     except (NoSuchEntry, InvalidValue):
+        return None
+    if may_be_deleted(schema, name) and txn.record(found_tenant, entry_id).flags & TOMBSTONE:
         return None
     return entry_id if found_tenant == tenant else None

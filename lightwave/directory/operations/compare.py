@@ -21,6 +21,7 @@ from lightwave.directory.operations.gather import (
     describe,
     description_of,
     find,
+    hide_deleted,
     is_referral,
     referral,
 )
@@ -31,7 +32,7 @@ from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
-from lightwave.directory.store.record import Record, RecordFlag
+from lightwave.directory.store.record import TOMBSTONE, Record, RecordFlag
 
 
 class _Subject(NamedTuple):
@@ -54,6 +55,8 @@ def compare(txn: ReadTransaction, schema: Schema, context: Context, request: Com
 def _compare(txn: ReadTransaction, schema: Schema, context: Context, request: CompareRequest) -> bool:
     place = find(txn, schema, context, request.dn)
     record = txn.record(place.tenant, place.entry_id)
+    if record.flags & TOMBSTONE:
+        hide_deleted(txn, schema, context, place.tenant, place.entry_id)
     decision = check_visible(txn, context, place.tenant, place.entry_id, record)
     if not context.manages_dsa_it and is_referral(txn, schema, record):
         raise referral(txn, txn.dn(place.tenant, place.entry_id), record)

@@ -21,6 +21,7 @@ from lightwave.directory.operations.gather import (
     classes_of,
     denied,
     find,
+    hide_deleted,
     referral,
 )
 from lightwave.directory.operations.plugins.tombstones import bury
@@ -41,6 +42,8 @@ def apply(
     """Deletes an entry; raises DirectoryError, and then nothing may be committed."""
     place = find(txn, schema, context, request.dn)
     record = txn.record(place.tenant, place.entry_id)
+    if record.flags & TOMBSTONE:
+        hide_deleted(txn, schema, context, place.tenant, place.entry_id)
     classes = classes_of(txn, schema, record)
     dn = txn.dn(place.tenant, place.entry_id, record)
     if REFERRAL in classes.oids and not context.manages_dsa_it:

@@ -10,7 +10,7 @@ from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.drafts import RefreshRequest
-from lightwave.directory.operations.gather import check_right, find
+from lightwave.directory.operations.gather import check_right, find, hide_deleted
 from lightwave.directory.operations.outcome import Outcome
 from lightwave.directory.operations.plugins.dynamic_entries import bounded_ttl
 from lightwave.directory.schema.schema import Schema
@@ -52,6 +52,8 @@ def apply(txn: WriteTransaction, schema: Schema, context: Context, request: Refr
         raise DirectoryError(ResultCode.CONSTRAINT_VIOLATION, "requestTtl must be positive")
     place = find(txn, schema, context, request.dn)
     record = txn.record(place.tenant, place.entry_id)
+    if record.flags & TOMBSTONE:
+        hide_deleted(txn, schema, context, place.tenant, place.entry_id)
     check_right(txn, context, place.tenant, place.entry_id, record, Right.WRITE_PROPERTY)
     if not record.flags & DYNAMIC or record.flags & TOMBSTONE:
         raise DirectoryError(ResultCode.OBJECT_CLASS_VIOLATION, "the entry is not dynamic")

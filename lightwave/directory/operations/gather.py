@@ -15,6 +15,7 @@ from lightwave.directory.access.rights import READ, Right
 from lightwave.directory.ldap.dn import RDN, DNSyntaxError
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.deleted_entries import shows_deleted
 from lightwave.directory.schema.attribute import AttributeDescription
 from lightwave.directory.schema.classset import ClassSet, class_set
 from lightwave.directory.schema.errors import InvalidValue
@@ -22,7 +23,7 @@ from lightwave.directory.schema.normalisation import NormalisedDN, normalise_dn_
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
-from lightwave.directory.store.record import Record
+from lightwave.directory.store.record import TOMBSTONE, Record
 
 OBJECT_CLASS = "2.5.4.0"
 ALIAS = "2.5.6.1"
@@ -72,15 +73,28 @@ def missing(
     """
     if error.matched_entry_id == 0:
         return DirectoryError(ResultCode.NO_SUCH_OBJECT, message)
-    record = txn.record(error.matched_tenant, error.matched_entry_id)
+    tenant, entry_id = error.matched_tenant, error.matched_entry_id
+    record = txn.record(tenant, entry_id)
+    if record.flags & TOMBSTONE and not shows_deleted(context):
+        entry_id = record.parent  # the container: nothing is below a tombstone
+        record = txn.record(tenant, entry_id)
     try:
-        check_visible(txn, context, error.matched_tenant, error.matched_entry_id, record)
+        check_visible(txn, context, tenant, entry_id, record)
     except DirectoryError as unseen:
         return unseen
-    matched = txn.dn(error.matched_tenant, error.matched_entry_id)
+    matched = txn.dn(tenant, entry_id)
     if not context.manages_dsa_it and is_referral(txn, schema, record):
         return referral(txn, matched, record)
     return DirectoryError(ResultCode.NO_SUCH_OBJECT, message, matched)
+
+
+def hide_deleted(txn: ReadTransaction, schema: Schema, context: Context, tenant: int, entry_id: int) -> None:
+    """Raises DirectoryError noSuchObject for a tombstone, unless the request says that deleted entries are shown.
+
+    It is asked only where the record that the operation reads anyway is flagged as one.
+    """
+    if not shows_deleted(context):
+        raise missing(txn, schema, context, NoSuchEntry(tenant, entry_id))
 
 
 def classes_of(txn: ReadTransaction, schema: Schema, record: Record) -> ClassSet:

@@ -17,6 +17,7 @@ from lightwave.directory.ldap.filters import Equality, Present
 from lightwave.directory.ldap.requests import SCOPE_BASE, SCOPE_SUBTREE, SearchRequest
 from lightwave.directory.ldap.responses import TAG_SEARCH_DONE, encode_entry, encode_success
 from lightwave.directory.operations.candidate import Candidate
+from lightwave.directory.operations.deleted_entries import may_be_deleted
 from lightwave.directory.operations.referrals import may_exist
 from lightwave.directory.operations.resolved_filter import EqualityMatch, plain_equality
 from lightwave.directory.schema.errors import InvalidValue
@@ -50,7 +51,8 @@ def look_up(
     table = searches.table(txn, schema)
     node: EqualityMatch | None = None
     try:
-        tenant, entry_id = txn.find(normalise_dn_text(schema, request.base))
+        name = normalise_dn_text(schema, request.base)
+        tenant, entry_id = txn.find(name)
         if request.scope == SCOPE_SUBTREE:
             base = entry_id
             if type(request.filter) is not Equality:
@@ -60,7 +62,9 @@ def look_up(
                 return None
             found = _only(searches, txn, table, tenant, node)
             if not found:
-                return None if found is None else encode_success(message_id, TAG_SEARCH_DONE)
+                if found is None or may_be_deleted(schema, name):
+                    return None
+                return encode_success(message_id, TAG_SEARCH_DONE)
             entry_id = found
         elif (
             request.scope != SCOPE_BASE

@@ -39,6 +39,7 @@ from lightwave.directory.operations.gather import (
     check_user_modification,
     classes_of,
     find,
+    hide_deleted,
     referral,
 )
 from lightwave.directory.operations.permissive import what_is_left
@@ -81,6 +82,7 @@ def gather(txn: ReadTransaction, schema: Schema, context: Context, request: Modi
     if REFERRAL in classes.oids and not context.manages_dsa_it:
         raise referral(txn, txn.dn(place.tenant, place.entry_id, record), record)
     if record.flags & TOMBSTONE:
+        hide_deleted(txn, schema, context, place.tenant, place.entry_id)
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "a deleted entry can't be changed")
     decision = check_right(txn, context, place.tenant, place.entry_id, record, Right.WRITE_PROPERTY)
     if decision.writable is not ALL:

@@ -22,6 +22,7 @@ from lightwave.directory.operations.gather import (
     classes_of,
     denied,
     find,
+    hide_deleted,
     is_referral,
     referral,
 )
@@ -59,6 +60,7 @@ def gather(
     if is_referral(txn, schema, record) and not context.manages_dsa_it:
         raise referral(txn, txn.dn(place.tenant, place.entry_id, record), record)
     if record.flags & TOMBSTONE:
+        hide_deleted(txn, schema, context, place.tenant, place.entry_id)
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "a deleted entry can't be changed")
     is_own = token.tenant == place.tenant and token.entry_id == place.entry_id
     if not (is_own and request.old is not None):

@@ -32,6 +32,7 @@ from lightwave.directory.operations.gather import (
     check_right,
     classes_of,
     find,
+    hide_deleted,
     missing,
     normalised_name,
     referral,
@@ -67,6 +68,8 @@ def apply(
     new_name = _parse_name(schema, request.new_rdn)
     place = find(txn, schema, context, request.dn)
     record = txn.record(place.tenant, place.entry_id)
+    if record.flags & TOMBSTONE:
+        hide_deleted(txn, schema, context, place.tenant, place.entry_id)
     classes = classes_of(txn, schema, record)
     _check_entry(txn, schema, context, place, record, classes)
     parent = _new_parent(txn, schema, context, place, record, request)
@@ -165,6 +168,8 @@ def _new_parent(
     if txn.is_below(tenant, parent, place.entry_id):
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "an entry can't be moved below itself")
     above = txn.record(tenant, parent)
+    if above.flags & TOMBSTONE:
+        hide_deleted(txn, schema, context, tenant, parent)
     check_right(txn, context, place.tenant, place.entry_id, record, Right.DELETE)
     check_right(txn, context, tenant, parent, above, Right.CREATE_CHILD)
     classes = classes_of(txn, schema, above).oids

@@ -26,6 +26,7 @@ from lightwave.directory.operations.aliases import alias_targets, aliased_name, 
 from lightwave.directory.operations.attribute_table import AttributeTable, AttributeTables
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.deleted_entries import may_be_deleted
 from lightwave.directory.operations.gather import is_referral, referral
 from lightwave.directory.operations.list_view import ListViews
 from lightwave.directory.operations.partial_attributes import RANGE
@@ -369,9 +370,16 @@ class Search:
                 found = txn.find(name)
         except NoSuchEntry as error:
             raise self.no_such_object(txn, error) from None
+        if not self._show_deleted and (request.deref or may_be_deleted(self._schema, name)):
+            self._hide_deleted(txn, *found)
         if self._scope != BASE and self._readable(txn, *found) is None:
             raise DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
         return found
+
+    def _hide_deleted(self, txn: ReadTransaction, tenant: int, base: int) -> None:
+        """A base that is a tombstone is none to him who does not ask for deleted entries."""
+        if txn.record(tenant, base).flags & TOMBSTONE:
+            raise self.no_such_object(txn, NoSuchEntry(tenant, base))
 
     def _find_referrals(self, txn: ReadTransaction) -> None:
         """A base that is a referral object ends the search; those in scope are sent first (RFC 3296 §5.6)."""
@@ -397,9 +405,14 @@ class Search:
     def no_such_object(self, txn: ReadTransaction, error: NoSuchEntry) -> DirectoryError:
         """noSuchObject with the deepest existing superior, if the requester may see that one."""
         tenant, entry_id = error.matched_tenant, error.matched_entry_id
-        if not entry_id or self._readable(txn, tenant, entry_id) is None:
+        if not entry_id:
             return DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
         record = txn.record(tenant, entry_id)
+        if record.flags & TOMBSTONE and not self._show_deleted:
+            entry_id = record.parent  # the container: nothing is below a tombstone
+            record = txn.record(tenant, entry_id)
+        if self._readable(txn, tenant, entry_id) is None:
+            return DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
         matched = txn.dn(tenant, entry_id, record)
         if not self._context.manages_dsa_it and is_referral(txn, self._schema, record):
             return referral(txn, matched, record)

@@ -16,8 +16,8 @@ from lightwave.directory.ldap.messages import ModifyKind, ModifyRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.changes import ParsedChange
 from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.deleted_entries import CONTAINER
 from lightwave.directory.operations.plugins.operational import stamp_modification
-from lightwave.directory.operations.plugins.tombstones import CONTAINER
 from lightwave.directory.operations.ports import Effect, Target
 from lightwave.directory.operations.schema_rule import SchemaRule
 from lightwave.directory.operations.schema_source import GENERATION

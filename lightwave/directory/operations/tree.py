@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lightwave.directory.ldap.dn import format_dn, format_rdn, parse_dn
+from lightwave.directory.operations.deleted_entries import CONTAINER
 from lightwave.directory.operations.plugins.index_definitions import (
     INDICES_DN,
     index_attribute,
@@ -14,7 +15,6 @@ from lightwave.directory.operations.plugins.index_definitions import (
     unique_scopes,
 )
 from lightwave.directory.operations.plugins.operational import creation_attributes
-from lightwave.directory.operations.plugins.tombstones import CONTAINER
 from lightwave.directory.operations.plugins.uniqueness import put_scopes
 from lightwave.directory.operations.subschema_entry import SCHEMA_CONTEXT_DN, SUBSCHEMA_DN
 from lightwave.directory.schema.attribute import AttributeDescription

@@ -21,7 +21,14 @@ from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations import delete
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.drafts import DraftDelete
-from lightwave.directory.operations.gather import Place, classes_of, find, is_referral, referral
+from lightwave.directory.operations.gather import (
+    Place,
+    classes_of,
+    find,
+    hide_deleted,
+    is_referral,
+    referral,
+)
 from lightwave.directory.operations.plugins.system_entries import is_critical
 from lightwave.directory.operations.plugins.tombstones import bury, is_deleted_objects
 from lightwave.directory.operations.ports import Plugin
@@ -78,6 +85,8 @@ def find_base(txn: ReadTransaction, schema: Schema, context: Context, request: D
     """The entry to delete with all that is below it, judged itself; raises DirectoryError."""
     place = find(txn, schema, context, request.dn)
     record = txn.record(place.tenant, place.entry_id)
+    if record.flags & TOMBSTONE:
+        hide_deleted(txn, schema, context, place.tenant, place.entry_id)
     if not context.manages_dsa_it and is_referral(txn, schema, record):
         raise referral(txn, txn.dn(place.tenant, place.entry_id, record), record)
     check_entry(txn, schema, context, place.tenant, place.entry_id, record)

@@ -8,11 +8,11 @@ class, GUID, SID and the name of its last parent, and goes for good after the to
 from __future__ import annotations
 
 import uuid
-from functools import lru_cache
 
 from lightwave.directory.ldap.dn import AVA, RDN, format_rdn, parse_rdn
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.deleted_entries import container_name
 from lightwave.directory.operations.drafts import DraftDelete
 from lightwave.directory.operations.plugins.operational import modification_attributes
 from lightwave.directory.schema.attribute import AttributeDescription
@@ -28,7 +28,6 @@ LIFETIME = 180 * 86_400.0
 
 MARKER = b"\nDEL:"
 """between the name that an entry had and its GUID, in the RDN of its tombstone"""
-CONTAINER: RDN = (AVA("cn", b"Deleted Objects"),)
 _KEPT = (
     "objectClass",
     "objectSid",
@@ -38,14 +37,9 @@ _KEPT = (
 )
 
 
-@lru_cache(maxsize=8)
-def _container_name(schema: Schema) -> NormalisedRDN:
-    return normalise_rdn(schema, CONTAINER)
-
-
 def deleted_objects(txn: ReadTransaction, schema: Schema, tenant: int, entry_id: int) -> int | None:
     """The container for tombstones of an entry: of its own naming context, else of another one of its tenant."""
-    name = _container_name(schema)
+    name = container_name(schema)
     lineage = txn.place(tenant, entry_id).lineage
     contexts = [context for context in txn.naming_contexts().values() if context.tenant == tenant]
     contexts.sort(key=lambda context: context.entry_id not in lineage)
@@ -58,7 +52,7 @@ def deleted_objects(txn: ReadTransaction, schema: Schema, tenant: int, entry_id:
 
 def is_deleted_objects(txn: ReadTransaction, schema: Schema, tenant: int, record: Record) -> bool:
     """Whether the entry is the container of tombstones of its naming context."""
-    if record.normalised_rdn != _container_name(schema) or not record.parent:
+    if record.normalised_rdn != container_name(schema) or not record.parent:
         return False
     return any(
         context.tenant == tenant and context.entry_id == record.parent
