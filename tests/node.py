@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,9 +36,12 @@ def run_lightwave(arguments: Sequence[str | Path], timeout: float = 600) -> str:
 
 
 def free_offset() -> int:
-    """A number that, added to the standard ports of LDAP and HTTP, gives ports that nothing listens on."""
+    """A number that, added to the standard ports of LDAP and HTTP, gives ports that nothing listens on.
+
+    None of those that the kernel gives to clients (from 32,768 on): one of them may be a client's by the next moment.
+    """
     while True:
-        offset = random.randrange(12_000, 60_000)
+        offset = random.randrange(12_000, 32_000)
         try:
             for port in (389, 636, 80, 443):
                 with socket.socket() as probe:
@@ -57,6 +60,7 @@ class Node:
     password: str
     port_offset: int
     process: subprocess.Popen[bytes] | None = None
+    was_ready: bool = False
 
     @classmethod
     def promote(
@@ -80,15 +84,12 @@ class Node:
         folder.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(self.folder, folder, copy_function=_copy_sparse)
         shutil.copytree(self.keyring, Path(f"{folder}.keyring"))
-        offset = free_offset()
         settings = folder / "lightwave.toml"
         text = settings.read_text().replace(str(self.folder), str(folder))
-        text = text.replace(f"../{self.keyring.name}", f"../{folder.name}.keyring")
-        text, found = re.subn(r"(?m)^(\s*port[-_]offset\s*=\s*)\d+", rf"\g<1>{offset}", text)
-        if found != 1:
-            raise NodeError("lightwave.toml does not state the port offset")
-        settings.write_text(text)
-        return Node(folder, self.domain, self.password, offset)
+        settings.write_text(text.replace(f"../{self.keyring.name}", f"../{folder.name}.keyring"))
+        node = Node(folder, self.domain, self.password, 0)
+        node._choose_ports()
+        return node
 
     @property
     def suffix(self) -> str:
@@ -154,8 +155,31 @@ class Node:
     ) -> float:
         """Serves, on the processors `cpus` alone when given; seconds until it said that it is ready.
 
-        options: of the command. environment: variables beside those of this process.
+        options: of the command. environment: variables beside those of this process. A port that was taken by somebody
+        since it was chosen is no failure: a node that nobody has seen yet gets others.
         """
+        for _ in range(5):
+            try:
+                return self._start(options, cpus, timeout, environment)
+            except NodeError as error:
+                if self.was_ready or "in use" not in str(error):
+                    raise
+            self._choose_ports()
+        return self._start(options, cpus, timeout, environment)
+
+    def _choose_ports(self) -> None:
+        self.port_offset = free_offset()
+        settings = self.folder / "lightwave.toml"
+        text, found = re.subn(
+            r"(?m)^(\s*port[-_]offset\s*=\s*)\d+", rf"\g<1>{self.port_offset}", settings.read_text()
+        )
+        if found != 1:
+            raise NodeError("lightwave.toml does not state the port offset")
+        settings.write_text(text)
+
+    def _start(
+        self, options: Sequence[str], cpus: set[int] | None, timeout: float, environment: Mapping[str, str]
+    ) -> float:
         began = time.monotonic()
         seen = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
@@ -169,12 +193,13 @@ class Node:
                 preexec_fn=None if cpus is None else lambda: os.sched_setaffinity(0, cpus),
             )
         while time.monotonic() < began + timeout:
-            if b"ready" in self.log.read_bytes()[seen:]:
+            if re.search(rb"\bready\b", self.log.read_bytes()[seen:]):
+                self.was_ready = True
                 return time.monotonic() - began
             if self.process.poll() is not None:
                 break
             time.sleep(0.01)
-        text = self.log.read_text(errors="replace")
+        text = self.log.read_bytes()[seen:].decode(errors="replace")
         self.stop()
         raise NodeError(f"the node did not get ready: {text}")
 
