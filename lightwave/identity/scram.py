@@ -22,11 +22,7 @@ _LABEL = b"scram keys of nobody"
 
 def keys_of_nobody(txn: ReadTransaction, schema: Schema, name: str, hashing: HashingCost) -> ScramKeys:
     """Keys that no password has, looking like everybody's."""
-    keyring = txn.store.keyring
-    secret = b""
-    if keyring is not None:
-        first = min(txn.tenants())
-        secret = keyring.derived_secret(txn.tenant_guid(first), _LABEL)
+    secret = txn.derived_secret(_LABEL) or b""
     made_of = _one_spelling(schema, name)
     iterations = hashing.iterations or HashingCost().iterations
     salt, stored_key, server_key = (

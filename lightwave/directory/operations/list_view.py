@@ -1,9 +1,10 @@
 """Virtual list views (draft-ietf-ldapext-ldapv3-vlv-09): which part of a sorted list is shown, and lists that are kept.
 
 A list is what one identity finds by one search in one order. Its contextID is a keyed digest of just that, so it
-can be checked without being stored; one that was forged, or given to somebody else or for another search, is
-refused. The sorted keys of the lists last used are kept, bounded in octets for the whole process, and used again
-only while no commit came between; a list that is absent or older is made anew. Nothing is lost with it.
+can be checked without being stored, by every process and after a restart; one that was forged, or given to
+somebody else or for another search, is refused. The sorted keys of the lists last used are kept, bounded in octets
+for the whole process, and used again only while no commit came between; a list that is absent or older is made
+anew. Nothing is lost with it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ ROW_OVERHEAD = 56
 """what Python spends on each row beside its octets"""
 LIST_OVERHEAD = 512
 """the same for each list: one of no rows takes room too"""
+
+_LABEL = b"virtual list views"
 
 
 def view_refused(code: ResultCode, message: str, *controls: Control) -> DirectoryError:
@@ -70,12 +73,16 @@ class ListViews:
     """The lists that a process keeps."""
 
     def __init__(self) -> None:
-        self._secret = secrets.token_bytes(32)
+        self._secret = b""
         self._lists: dict[bytes, _List] = {}
         self._octets = 0
 
-    def request(self, context: Context, request: SearchRequest, asked: ListView) -> RequestedView:
+    def request(
+        self, txn: ReadTransaction, context: Context, request: SearchRequest, asked: ListView
+    ) -> RequestedView:
         """The view that a search asks for; raises DirectoryError for a contextID that is not its own."""
+        if not self._secret:  # a store without a keyring serves nobody else
+            self._secret = txn.derived_secret(_LABEL) or secrets.token_bytes(32)
         name = self._name(context, request)
         if asked.context and not hmac.compare_digest(asked.context, name):
             raise view_refused(ResultCode.UNWILLING_TO_PERFORM, "the contextID belongs to another list")

@@ -83,6 +83,7 @@ def shape_search(
         search.response_controls = (refused.control,)
         return search
     return sorted_search(
+        txn,
         search,
         keys,
         critical=sorting.critical,

@@ -240,6 +240,7 @@ class SortedSearch:
 
 
 def sorted_search(
+    txn: ReadTransaction,
     search: Search,
     keys: SortKeys,
     *,
@@ -251,5 +252,5 @@ def sorted_search(
     asked: ListView | None,
 ) -> SortedSearch:
     """A search that has not begun, in an order; with `asked` the part of it that a virtual list view shows."""
-    view = None if asked is None else views.request(search.context, search.request, asked)
+    view = None if asked is None else views.request(txn, search.context, search.request, asked)
     return SortedSearch(search, keys, critical=critical, most=most, memory=memory, again=again, view=view)

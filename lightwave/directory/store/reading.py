@@ -440,6 +440,13 @@ class ReadTransaction(Snapshot):
         guid = self.record(tenant, entry_id).guid
         return unseal(self.store.keyring, self.tenant_guid(tenant), guid, kind, sealed)
 
+    def derived_secret(self, label: bytes) -> bytes | None:
+        """32 bytes for `label` that all processes and nodes derive alike; None in a store without a keyring."""
+        keyring = self.store.keyring
+        return (
+            None if keyring is None else keyring.derived_secret(self.tenant_guid(min(self.tenants())), label)
+        )
+
     def secret_kinds(self, tenant: int, entry_id: int) -> list[bytes]:
         """The kinds of secrets that an entry has."""
         prefix = entry_key(tenant, entry_id)
