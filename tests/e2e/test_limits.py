@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,9 @@ from serving import (
     until,
 )
 
-TIME_LIMIT, SIZE_LIMIT, ADMIN_LIMIT, BUSY = 3, 4, 11, 51
+PAGED = "1.2.840.113556.1.4.319"
+PERSISTENT = "2.16.840.1.113730.3.4.3"
+TIME_LIMIT, SIZE_LIMIT, ADMIN_LIMIT, BUSY, UNWILLING = 3, 4, 11, 51, 53
 PEOPLE = 3_000
 
 SLOW = ("and", *(("not", ("substrings", "roomNumber", None, (b"%d" % n,), b"z")) for n in range(2_000)))
@@ -221,3 +224,82 @@ def test_limits_of_ones_own(limited: Node) -> None:
     assert found(filter=("substrings", "roomNumber", None, (b"x",), None))[0] == ADMIN_LIMIT
     with ann(limited) as user:  # others keep theirs
         assert len(user.ask(wire.search(people(limited), wire.ONE, attributes=["1.1"])).entries) == 40
+
+
+def padded(octets: int, node: Sequence[Any] = ("present", "objectClass")) -> Sequence[Any]:
+    """The filter, with so many octets more that change nothing."""
+    return ("and", node, ("not", ("equal", "roomNumber", b"z" * octets)))
+
+
+def junk(octets: int) -> bytes:
+    """A control that nobody knows, of so many octets."""
+    return wire.control("1.3.6.1.4.1.55555.1", False, bytes(octets))
+
+
+def paged(cookie: bytes = b"") -> list[bytes]:
+    return [wire.control(PAGED, True, wire.sequence(wire.integer(1), wire.text(cookie)))]
+
+
+def cookie_of(answer: wire.Answer) -> bytes:
+    value = answer.controls[PAGED]
+    assert value is not None
+    ((_, content),) = wire.elements(value)
+    return list(wire.elements(content))[1][1]
+
+
+def test_octets_of_searches_that_wait_for_their_next_page(limited: Node) -> None:
+    """1 MiB on a connection: the oldest make room, and one that is longer does not wait."""
+
+    def search(octets: int) -> bytes:
+        return wire.search(people(limited), wire.ONE, padded(octets), ["1.1"])
+
+    with ann(limited) as user:
+        request = search(300_000)
+        cookies = [cookie_of(user.ask(request, paged())) for _ in range(4)]
+        assert user.ask(request, paged(cookies[0])).code == UNWILLING, "the oldest made room"
+        second = user.ask(request, paged(cookies[1]))
+        assert (second.code, len(second.entries)) == (0, 1)
+        # What is kept is the first request, so its length counts, however short the later ones are.
+        first = cookie_of(user.ask(search(10), [*paged(), junk(600_000)]))
+        first = cookie_of(user.ask(search(10), paged(first)))
+        cookie_of(user.ask(search(500_000), paged()))
+        assert user.ask(search(10), paged(first)).code == UNWILLING
+        answer = user.ask(search(1_050_000), paged())
+        assert (answer.code, len(answer.entries)) == (ADMIN_LIMIT, 1)
+        assert "1 MiB" in answer.diagnostic
+        alone = wire.search(f"uid=p7,{people(limited)}", wire.BASE, padded(1_050_000), ["1.1"])
+        answer = user.ask(alone, paged())
+        assert (answer.code, len(answer.entries)) == (0, 1), "it does not wait: there is no other page"
+
+
+def test_octets_of_searches_that_take_long(limited: Node) -> None:
+    """4 MiB on a connection; a search that ends in its turn may be longer, and room comes back."""
+    request = wire.search(people(limited), wire.ONE, SLOW, ["1.1"], time_limit=20)
+    long = [junk(900_000)]
+    with limited.local_administrator() as connection, limited.local_administrator() as other:
+        running = [connection.send(request, long) for _ in range(4)]
+        refused = connection.ask(request, long)
+        assert refused.code == ADMIN_LIMIT
+        assert "4 MiB" in refused.diagnostic
+        number = other.send(request, long)
+        assert other.receive()[:2] == (number, wire.ENTRY), "each connection has its own"
+        at_once = wire.search(f"uid=p7,{people(limited)}", wire.BASE, padded(5_000_000), ["1.1"])
+        assert connection.ask(at_once).code == 0
+        connection.send(wire.abandon(running[0]))
+        again = connection.send(request, long)
+        while (received := connection.receive())[0] != again:
+            pass
+        assert received[1] == wire.ENTRY, "the abandoned one made room"
+
+
+def test_octets_of_a_search_that_follows_changes(limited: Node) -> None:
+    """256 KiB each."""
+    value = wire.sequence(wire.integer(15), b"\x01\x01\x00", b"\x01\x01\xff")
+    follow = [wire.control(PERSISTENT, True, value)]
+    place = f"uid=p7,{people(limited)}"
+    with ann(limited) as user:
+        answer = user.ask(wire.search(place, wire.BASE, padded(256 * 1024)), follow)
+        assert answer.code == ADMIN_LIMIT
+        assert "256 KiB" in answer.diagnostic
+        following = user.send(wire.search(place, wire.BASE, padded(250_000)), follow)
+        assert user.receive()[:2] == (following, wire.ENTRY)

@@ -121,7 +121,8 @@ class ServerSession:
         self.tls_active = tls_active
         self.sasl_pending = False
         self.closing: Closing | None = None
-        self.outstanding: dict[int, int] = {}  # message id -> tag of the response that ends it
+        # message id -> octets of the request << 8 | tag of the response that ends it: one number costs least
+        self.outstanding: dict[int, int] = {}
         self._state = _OPEN
         self._buffer = bytearray()
         self._needed = 0  # octets the buffer must have before decoding is worth a try
@@ -173,6 +174,21 @@ class ServerSession:
             self._bind_id = 0
             self._early = len(self._buffer)
             self._state = _OPEN
+
+    def tag_of(self, message_id: int) -> int | None:
+        """The tag of the response that ends an outstanding request; None when none of this id is outstanding."""
+        found = self.outstanding.get(message_id)
+        return None if found is None else found & 0xFF
+
+    def octets_of(self, message_id: int) -> int:
+        """How long an outstanding request is, its header included; 0 when none of this id is outstanding."""
+        return self.outstanding.get(message_id, 0) >> 8
+
+    def stands_for(self, message_id: int, octets: int) -> None:
+        """An outstanding request goes on with one that came before it and is so long: that one is what is kept."""
+        found = self.outstanding.get(message_id)
+        if found is not None:
+            self.outstanding[message_id] = octets << 8 | found & 0xFF
 
     def tls_started(self) -> None:
         """StartTLS succeeded: what is received from now on came through TLS."""
@@ -238,21 +254,22 @@ class ServerSession:
                 break
             length = data[pos + 1]
             if length > 0x7F:
-                octets = length & 0x7F
-                if not 0 < octets <= 4:
+                count = length & 0x7F
+                if not 0 < count <= 4:
                     self._end(ResultCode.PROTOCOL_ERROR, "indefinite length or length of too many octets")
                     break
-                start += octets
+                start += count
                 if start > end:
                     self._keep(data, pos, start - pos)
                     break
                 length = int.from_bytes(data[pos + 2 : start], "big")
             stop = start + length
-            if stop - pos > self.limits.max_pdu:
+            octets = stop - pos
+            if octets > self.limits.max_pdu:
                 self._end(ResultCode.PROTOCOL_ERROR, "message too long")
                 break
             if stop > end:
-                self._keep(data, pos, stop - pos)
+                self._keep(data, pos, octets)
                 break
             try:
                 message = decode_message_content(data, start, stop, self.limits.decode)
@@ -261,7 +278,7 @@ class ServerSession:
             except BerError as error:
                 self._end(ResultCode.PROTOCOL_ERROR, str(error))
             else:
-                self._accept(message, pos, events)
+                self._accept(message, pos, octets, events)
             pos = stop
             if self._state is not _OPEN:
                 self._leave_open(data, pos)
@@ -284,8 +301,8 @@ class ServerSession:
         else:
             events.append(Refused(message_id, tag, code, message))
 
-    def _accept(self, message: LDAPMessage, pos: int, events: list[Event]) -> None:
-        """Enter a request that came at offset `pos` into the books and return it by `events`."""
+    def _accept(self, message: LDAPMessage, pos: int, octets: int, events: list[Event]) -> None:
+        """Enter a request of so many octets, which came at offset `pos`, into the books; return it by `events`."""
         message_id = message.message_id
         request = message.request
         if message_id in self.outstanding:
@@ -313,5 +330,5 @@ class ServerSession:
                 )
                 return
             self._state = _State.TLS_ASKED
-        self.outstanding[message_id] = tag
+        self.outstanding[message_id] = octets << 8 | tag
         events.append(message)

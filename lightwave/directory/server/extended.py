@@ -124,7 +124,7 @@ def _who_am_i(connection: LDAPConnection, message: LDAPMessage, request: Extende
 def _cancel(connection: LDAPConnection, message: LDAPMessage, request: ExtendedRequest) -> None:
     """RFC 3909: like abandon, but both operations are answered."""
     target = decode_cancel(request.value)
-    tag = connection.session.outstanding.get(target)
+    tag = connection.session.tag_of(target)
     if tag is None or target == message.message_id:
         raise DirectoryError(ResultCode.NO_SUCH_OPERATION, "no operation of this message id is under way")
     if tag != TAG_SEARCH_DONE:

@@ -41,6 +41,8 @@ MOST_OF_CONNECTION = 16
 MOST_OF_IDENTITY = 200
 """of all connections of one identity: each is looked at after each commit, and nobody takes all of them"""
 MOST_OF_SERVER = 2_000
+LONGEST = 256 * 1024
+"""octets of a request that follows changes: it is kept as long as its connection"""
 MOST_BEHIND = 200_000
 """changes that a client which does not read may lag behind"""
 OCTETS = 256 * 1024
@@ -137,6 +139,11 @@ class ConnectionFollowers:
             or followers.count_of(self.owner) >= MOST_OF_IDENTITY
         ):
             raise DirectoryError(ResultCode.ADMIN_LIMIT_EXCEEDED, "too many searches follow changes already")
+        if self._connection.session.octets_of(message.message_id) > LONGEST:
+            raise DirectoryError(
+                ResultCode.ADMIN_LIMIT_EXCEEDED,
+                f"a search that follows changes has up to {LONGEST // 1024} KiB: shorten its filter",
+            )
         follower = self._make(txn, schema, message, controls)
         followers.add(self)
         self._advance(txn, schema, follower, out)

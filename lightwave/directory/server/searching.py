@@ -3,6 +3,9 @@
 A search that ends within its first slice never enters the queue. The others take turns. Between two pages
 (RFC 2696) a search waits under its cookie, which is random, belongs to this connection and identity, and
 works once.
+
+What is kept beyond its own turn is bounded by the octets of its request, for a filter may be as long as a message:
+so much may run on, so much may wait for its next page. A search that ends within its first slice is not counted.
 """
 
 from __future__ import annotations
@@ -44,7 +47,17 @@ OCTETS = 64 * 1024
 NO_PAGE = 1 << 60
 MOST_PAGED = 8
 """searches of one connection that wait for their next page; the oldest is forgotten"""
+MOST_OCTETS_PAGED = 1024 * 1024
+"""octets of their requests; the oldest is forgotten, and one that is longer alone does not wait"""
+MOST_OCTETS_RUNNING = 4 * 1024 * 1024
+"""octets of the requests of one connection's searches that go on beyond their first slice"""
 COOKIE_SIZE = 16
+
+
+_LONG_PAGED = "a request of more than 1 MiB can't wait for its next page: shorten its filter"
+_LONG_RUNNING = (
+    "searches under way here have requests of 4 MiB together: wait for them, or shorten the filter"
+)
 
 
 class _Running(NamedTuple):
@@ -58,6 +71,8 @@ class _Waiting(NamedTuple):
     search: Search | SortedSearch
     token: Token
     request: SearchRequest
+    octets: int
+    """of the first page's request with its controls, which the search keeps"""
 
 
 class RunningSearches:
@@ -212,6 +227,7 @@ class RunningSearches:
             connection.session.finish(message_id)
             out.append(encode_result(message_id, TAG_SEARCH_DONE, ResultCode.SUCCESS, controls=(control,)))
             return None
+        connection.session.stands_for(message_id, waiting.octets)
         waiting.search.message_id = message_id
         return waiting.search
 
@@ -246,8 +262,15 @@ class RunningSearches:
             if not left or search.page_full:
                 service.counts.searches += 1
                 service.counts.latencies[TAG_SEARCH_DONE].observe(service.monotonic() - (began or now))
-                self._finish(search, True, self._keep(search), out)
+                cookie = self._keep(search)
+                if cookie:
+                    self._finish(search, True, cookie, out)
+                else:
+                    self._refuse(search, _LONG_PAGED, out)
                 return
+        if not began and not self._may_run_on(search):
+            self._refuse(search, _LONG_RUNNING, out)
+            return
         self._running.append(_Running(search, left, began or now))
         self.schedule()
 
@@ -267,12 +290,28 @@ class RunningSearches:
         connection.session.finish(search.message_id)
         out.append(encode_result(search.message_id, TAG_SEARCH_DONE, ResultCode.SUCCESS, controls=controls))
 
+    def _may_run_on(self, search: Search | SortedSearch) -> bool:
+        octets_of = self._connection.session.octets_of
+        octets = sum(octets_of(one.search.message_id) for one in self._running)
+        return octets + octets_of(search.message_id) <= MOST_OCTETS_RUNNING
+
+    def _refuse(self, search: Search | SortedSearch, message: str, out: list[bytes]) -> None:
+        """End a search that would have to be kept; what it found so far has been sent."""
+        error = DirectoryError(ResultCode.ADMIN_LIMIT_EXCEEDED, message)
+        out.append(self._connection.refusal(search.message_id, TAG_SEARCH_DONE, error))
+
     def _keep(self, search: Search | SortedSearch) -> bytes:
+        """The cookie of a search that waits from now on; empty when its request is too long for that."""
         connection = self._connection
+        octets = connection.session.octets_of(search.message_id)
+        left = MOST_OCTETS_PAGED - octets
+        if left < 0:
+            return b""
+        pages = self._pages
+        while pages and (len(pages) >= MOST_PAGED or sum(one.octets for one in pages.values()) > left):
+            del pages[next(iter(pages))]
         cookie = connection.service.random_bytes(COOKIE_SIZE)
-        if len(self._pages) >= MOST_PAGED:
-            del self._pages[next(iter(self._pages))]
-        self._pages[cookie] = _Waiting(search, connection.token, search.request)
+        pages[cookie] = _Waiting(search, connection.token, search.request, octets)
         return cookie
 
     def schedule(self) -> None:

@@ -43,6 +43,21 @@ def test_several_messages_in_a_chunk_and_one_in_several() -> None:
     assert peer.data_to_send() == b""
 
 
+def test_how_long_outstanding_requests_are() -> None:
+    peer = session()
+    short, long = compare(1), compare(2, 3_000)
+    peer.receive_data(short + long[:100])
+    peer.receive_data(long[100:])
+    assert [peer.octets_of(number) for number in (1, 2, 3)] == [len(short), len(long), 0]
+    assert [peer.tag_of(number) for number in (1, 2, 3)] == [0x6F, 0x6F, None]
+    peer.stands_for(1, 70_000)
+    peer.stands_for(3, 70_000)
+    assert [peer.octets_of(number) for number in (1, 3)] == [70_000, 0]
+    assert peer.tag_of(1) == 0x6F
+    peer.finish(1)
+    assert (peer.octets_of(1), peer.tag_of(1), set(peer.outstanding)) == (0, None, {2})
+
+
 def test_events_come_before_the_error_that_follows_them() -> None:
     peer = session()
     assert ids(peer.receive_data(compare(1) + b"junk")) == [1]

@@ -56,6 +56,7 @@ class Connection:
         self.service = service
         self.directory = directory
         self.token = replace(directory.token, guid=who.to_bytes(16, "big"))
+        self.session = ServerSession(SessionLimits())
         self.paused = self.lost = False
         self.sent: list[bytes] = []
         self.dismissed: ResultCode | None = None
@@ -138,7 +139,6 @@ def test_what_followed_is_let_go_at_once(directory: Directory) -> None:
     """Without waiting for the collector: a client may come back with megabytes at any time."""
     service = Service(directory)
     connection: Any = Connection(service, directory)
-    connection.session = ServerSession(SessionLimits())
     followers = ConnectionFollowers(connection)
     gc.collect()
     gc.disable()
