@@ -22,7 +22,13 @@ from lightwave.directory.operations.outcome import Outcome
 from lightwave.directory.operations.pipeline import WritePipeline
 from lightwave.directory.operations.ports import WriteRequest
 from lightwave.rest import models
-from lightwave.rest.entity_tags import precondition, tag_asked, tag_told
+from lightwave.rest.entity_tags import (
+    asks_for_none,
+    precondition,
+    precondition_of_add,
+    tag_asked,
+    tag_told,
+)
 from lightwave.rest.entries import add_request, modify_request
 from lightwave.rest.searching import SearchFace
 from lightwave.web.messages import Request, Response
@@ -32,6 +38,10 @@ from lightwave.web.routing import Access, Answer, Route
 PATH = "/v1/vmdir/ldap"
 MAX_BODY = 1 << 20
 _IF_MATCH = {"If-Match": "Entity tags of the entry: the change is made only if it still has one of them"}
+_ADD_IF = {
+    "If-None-Match": "`*`: 412 instead of 409 when there is an entry of this name",
+    "If-Match": "412: an entry that is added has no version before",
+}
 _ETAG = {"ETag": "The version of the entry"}
 
 
@@ -88,10 +98,12 @@ class DirectoryFace:
                 name="addEntry",
                 summary="Add an entry",
                 body=models.Entry,
+                headers=_ADD_IF,
                 max_body=MAX_BODY,
                 answers={
                     201: Answer("the entry was added", headers={"Location": "Where it is read", **_ETAG}),
                     **{code: changed[code] for code in (404, 409, 422)},
+                    412: Answer("If-None-Match or If-Match does not hold"),
                 },
             ),
             Route(
@@ -140,7 +152,10 @@ class DirectoryFace:
         entry: models.Entry = request.content
         location = f"{PATH}?{urlencode({'dn': entry.dn, 'scope': 'base'})}"
         done = Response(201, headers=(("Location", location),))
-        return self._write(request, add_request(entry), (tag_asked(),), done)
+        none_match = request.headers.get("if-none-match")
+        controls = (*precondition_of_add(request.headers.get("if-match"), none_match), tag_asked())
+        if_absent = asks_for_none(none_match)
+        return self._write(request, add_request(entry), controls, done, if_absent=if_absent)
 
     def modify(self, request: Request) -> Deferred[Response]:
         """PATCH"""
@@ -154,8 +169,15 @@ class DirectoryFace:
         return self._write(request, DeleteRequest(request.arguments.dn.encode()), controls, Response(204))
 
     def _write(
-        self, request: Request, asked: WriteRequest, controls: tuple[Control, ...], success: Response
+        self,
+        request: Request,
+        asked: WriteRequest,
+        controls: tuple[Control, ...],
+        success: Response,
+        *,
+        if_absent: bool = False,
     ) -> Deferred[Response]:
+        """if_absent: that an entry is there already breaks a precondition."""
         answer: Deferred[Response] = Deferred()
 
         def done(outcome: Outcome) -> None:
@@ -165,6 +187,8 @@ class DirectoryFace:
                 answer.callback(replace(success, headers=headers))
             else:
                 problem: Any = problem_of_outcome(outcome)
+                if if_absent and outcome.code is ResultCode.ENTRY_ALREADY_EXISTS:
+                    problem.status = 412
                 answer.errback(problem)
 
         self._pipeline.submit(self._context(request, controls), asked, done)

@@ -86,6 +86,24 @@ def precondition(header: str | None) -> tuple[Control, ...]:
     return (Control(ASSERTION, True, encode_filter(asserted)),)
 
 
+def precondition_of_add(if_match: str | None, if_none_match: str | None) -> tuple[Control, ...]:
+    """The assertion control that both headers of a PUT stand for, which only adds; raises Problem 400.
+
+    No entry is there before, so every If-None-Match holds and no If-Match does.
+    """
+    if if_none_match is not None:
+        decode_tags(if_none_match)
+    if if_match is None:
+        return ()
+    decode_tags(if_match)
+    return (Control(ASSERTION, True, encode_filter(Or(()))),)  # RFC 4526: false of every entry
+
+
+def asks_for_none(if_none_match: str | None) -> bool:
+    """Whether If-None-Match is `*`: nothing may be there (RFC 9110 §13.1.2)."""
+    return if_none_match is not None and decode_tags(if_none_match) is None
+
+
 def _state(guid: str, usn: str) -> Filter:
     identity = Equality(_GUID, str(uuid.UUID(guid)).encode())
     return And((identity, Equality(_USN, usn.encode())))

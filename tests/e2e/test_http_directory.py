@@ -68,6 +68,33 @@ def test_a_change_of_another_version_is_refused(shared_node: Node, local: http.c
     assert ask(local, "DELETE", LDAP, dn=dn, headers={"If-Match": "*"}).status == 204
 
 
+def test_an_add_under_a_condition(shared_node: Node, local: http.client.HTTPConnection) -> None:
+    """PUT only adds (RFC 9110 §13.1.1, §13.1.2): no If-Match holds for what was not there."""
+    fay = person(shared_node, "fay")
+    dn = fay["dn"]
+    for tag in ("*", '"x"', f'"{"0" * 32}-1", W/"y"'):
+        assert ask(local, "PUT", LDAP, fay, headers={"If-Match": tag}).status == 412, tag
+    for header in ("If-Match", "If-None-Match"):
+        for malformed in ("x", ""):
+            assert ask(local, "PUT", LDAP, fay, headers={header: malformed}).status == 400, (
+                header,
+                malformed,
+            )
+    both = {"If-None-Match": "*", "If-Match": "*"}
+    assert ask(local, "PUT", LDAP, fay, headers=both).status == 412
+    assert ask(local, "GET", LDAP, dn=dn).status == 404
+    added = ask(local, "PUT", LDAP, fay, headers={"If-None-Match": "*"})
+    assert added.status == 201
+    taken = ask(local, "PUT", LDAP, fay, headers={"If-None-Match": "*"})
+    assert (taken.status, taken.json["status"], taken.json["ldapName"]) == (412, 412, "entryAlreadyExists")
+    assert ask(local, "PUT", LDAP, fay).status == 409
+    assert ask(local, "PUT", LDAP, fay, headers={"If-Match": added.headers["etag"]}).status == 409
+    assert ask(local, "GET", LDAP, dn=dn).headers["etag"] == added.headers["etag"]
+    assert ask(local, "DELETE", LDAP, dn=dn).status == 204
+    assert ask(local, "PUT", LDAP, fay, headers={"If-None-Match": '"x"'}).status == 201
+    assert ask(local, "DELETE", LDAP, dn=dn).status == 204
+
+
 def test_octets(shared_node: Node, local: http.client.HTTPConnection) -> None:
     given = person(shared_node, "eve")
     given["attributes"].append({"type": "jpegPhoto", "value": ["/9j/4AAA"], "encoding": "base64"})
