@@ -18,8 +18,9 @@ from lightwave.directory.ldap.requests import SCOPE_BASE, SCOPE_SUBTREE, SearchR
 from lightwave.directory.ldap.responses import TAG_SEARCH_DONE, encode_entry, encode_success
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.deleted_entries import may_be_deleted
+from lightwave.directory.operations.filter_nodes import EqualityMatch
 from lightwave.directory.operations.referrals import may_exist
-from lightwave.directory.operations.resolved_filter import EqualityMatch, plain_equality
+from lightwave.directory.operations.resolved_filter import plain_equality
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.store.errors import DamagedRecord, NoSuchEntry

@@ -17,7 +17,7 @@ from typing import final
 from lightwave.directory.operations.attribute_table import AttributeTable
 from lightwave.directory.operations.chains import ChainMatch, MembershipMatch, contained, reaching
 from lightwave.directory.operations.computed import member_numbers
-from lightwave.directory.operations.resolved_filter import (
+from lightwave.directory.operations.filter_nodes import (
     AllOf,
     AnyOf,
     ClassMatch,

@@ -1,22 +1,15 @@
 """Filters resolved against a schema: types, rules and assertion values looked up once, then asked per entry.
 
-`matches` has three answers (X.511 §7.8.1, RFC 4511 §4.5.1.7): True, False and None for Undefined. Undefined
-are unknown attributes, assertions that their syntax refuses, rules that a type lacks, secret attributes and
-attributes that the requester may not read; so a filter tells nobody what he can't see.
-
-On the hot path an equality assertion costs one comparison of bytes per value; only values of another spelling
-are normalised. RFC 4526: an empty `and` is True, an empty `or` is False.
+Undefined are unknown attributes, assertions that their syntax refuses, rules that a type lacks, secret attributes and
+attributes that the requester may not read; so a filter tells nobody what he can't see. What the nodes do is in
+`filter_nodes`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol, final
+from collections.abc import Callable
 
-from lightwave.directory.access.attribute_set import ALL
 from lightwave.directory.ldap import filters
-from lightwave.directory.ldap.dn import parse_dn
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.ad_attributes import (
     MEMBER_OF,
@@ -30,9 +23,26 @@ from lightwave.directory.operations.ad_attributes import (
     classes_of_category,
 )
 from lightwave.directory.operations.attribute_table import AttributeTable, PlainEquality
-from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.category_match import CategoryMatch
 from lightwave.directory.operations.chains import IN_CHAIN, ChainMatch, MembershipMatch
+from lightwave.directory.operations.filter_nodes import (
+    UNDEFINED,
+    AllOf,
+    AnyOf,
+    ClassMatch,
+    ComputedMatch,
+    Constant,
+    EqualityMatch,
+    Inverse,
+    LinkMatch,
+    LinkValueMatch,
+    NameMatch,
+    Narrowing,
+    PresenceMatch,
+    Resolved,
+    ValueMatch,
+    ValueTest,
+)
 from lightwave.directory.operations.name_resolution import ANR, resolve_name
 from lightwave.directory.schema.attribute import AttributeDescription, AttributeType
 from lightwave.directory.schema.errors import InvalidValue
@@ -45,17 +55,15 @@ from lightwave.directory.schema.normalisation import (
     ordering_key,
     substring_form,
 )
-from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.indexes import pattern_grams
 
 OBJECT_CLASS = "2.5.4.0"
 
-ValueTest = Callable[[bytes], bool]
-
-# Rules whose assertion is of another form than the values (RFC 4517 §4.2): a value is not its own assertion.
 MOST_FOLLOWED = 256
 """parts of a filter that follow links from each candidate: memberships and chains"""
+
+# Rules whose assertion is of another form than the values (RFC 4517 §4.2): a value is not its own assertion.
 _OTHER_ASSERTIONS = frozenset(
     {
         "objectIdentifierFirstComponentMatch",
@@ -65,327 +73,6 @@ _OTHER_ASSERTIONS = frozenset(
         "certificateListExactMatch",
     }
 )
-
-
-class Resolved(Protocol):
-    """A node of a resolved filter."""
-
-    def matches(self, candidate: Candidate) -> bool | None: ...
-
-
-@final
-class Constant:
-    """Always the same answer."""
-
-    __slots__ = ("answer", "reason")
-
-    def __init__(self, answer: bool | None, reason: str = "") -> None:
-        self.answer = answer
-        self.reason = reason
-
-    def matches(self, candidate: Candidate) -> bool | None:
-        return self.answer
-
-
-UNDEFINED = Constant(None)
-
-
-@final
-class AllOf:
-    """and"""
-
-    __slots__ = ("children",)
-
-    def __init__(self, children: Sequence[Resolved]) -> None:
-        self.children = tuple(children)
-
-    def matches(self, candidate: Candidate) -> bool | None:
-        answer: bool | None = True
-        for child in self.children:
-            one = child.matches(candidate)
-            if one is False:
-                return False
-            if one is None:
-                answer = None
-        return answer
-
-
-@final
-class AnyOf:
-    """or"""
-
-    __slots__ = ("children",)
-
-    def __init__(self, children: Sequence[Resolved]) -> None:
-        self.children = tuple(children)
-
-    def matches(self, candidate: Candidate) -> bool | None:
-        answer: bool | None = False
-        for child in self.children:
-            one = child.matches(candidate)
-            if one:
-                return True
-            if one is None:
-                answer = None
-        return answer
-
-
-@final
-class Inverse:
-    """not: Undefined stays Undefined."""
-
-    __slots__ = ("child",)
-
-    def __init__(self, child: Resolved) -> None:
-        self.child = child
-
-    def matches(self, candidate: Candidate) -> bool | None:
-        one = self.child.matches(candidate)
-        return None if one is None else not one
-
-
-@final
-class EqualityMatch:
-    """Equality on attributes that stand in the record."""
-
-    __slots__ = ("description", "key", "normalise", "numbers", "raw")
-
-    def __init__(
-        self, description: AttributeDescription, numbers: tuple[int, ...], raw: bytes, key: bytes
-    ) -> None:
-        self.description = description
-        self.numbers = numbers
-        self.raw = raw
-        self.key = key
-        self.normalise = description.type.normalise
-
-    def matches(self, candidate: Candidate) -> bool | None:
-        answer: bool | None = False
-        record = candidate.record
-        readable = candidate.readable
-        for number in self.numbers:
-            if readable is not ALL and number not in readable:
-                answer = None
-                continue
-            values = record.values(number)
-            if self.raw in values:
-                return True
-            for value in values:
-                try:
-                    if self.normalise(value) == self.key:
-                        return True
-                except InvalidValue:
-                    continue
-        return answer
-
-
-@final
-class ClassMatch:
-    """objectClass=X: holds for entries of X and of every class that descends from it (RFC 4512 §2.4.1)."""
-
-    __slots__ = ("description", "numbers", "oids", "schema")
-
-    def __init__(
-        self,
-        schema: Schema,
-        description: AttributeDescription,
-        numbers: tuple[int, ...],
-        oids: frozenset[str],
-    ) -> None:
-        self.schema = schema
-        self.description = description
-        self.numbers = numbers
-        self.oids = oids
-
-    def matches(self, candidate: Candidate) -> bool | None:
-        answer: bool | None = False
-        find = self.schema.object_class
-        for number in self.numbers:
-            if not candidate.may_read(number):
-                answer = None
-                continue
-            for value in candidate.record.values(number):
-                found = find(value.decode("ascii", "replace"))
-                if found is not None and found.oid in self.oids:
-                    return True
-        return answer
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Narrowing:
-    """What an index can use of a test: grams that every match holds, or the bounds of an ordering range."""
-
-    pieces: tuple[bytes, ...] = ()
-    low: bytes | None = None
-    high: bytes | None = None
-
-
-@final
-class ValueMatch:
-    """Any other test of the values in the record: substrings, ordering, extensible rules."""
-
-    __slots__ = ("description", "narrowing", "numbers", "test")
-
-    def __init__(
-        self,
-        description: AttributeDescription | None,
-        numbers: tuple[int, ...],
-        test: ValueTest,
-        narrowing: Narrowing | None,
-    ) -> None:
-        self.description = description
-        self.numbers = numbers
-        self.test = test
-        self.narrowing = narrowing
-
-    def matches(self, candidate: Candidate) -> bool | None:
-        answer: bool | None = False
-        record = candidate.record
-        for number in self.numbers:
-            if not candidate.may_read(number):
-                answer = None
-                continue
-            for value in record.values(number):
-                try:
-                    if self.test(value):
-                        return True
-                except InvalidValue:
-                    continue
-        return answer
-
-
-@final
-class PresenceMatch:
-    """(attribute=*) on attributes that stand in the record or are links."""
-
-    __slots__ = ("description", "links", "numbers")
-
-    def __init__(
-        self, description: AttributeDescription, numbers: tuple[int, ...], links: tuple[int, ...]
-    ) -> None:
-        self.description = description
-        self.numbers = numbers
-        self.links = links
-
-    def matches(self, candidate: Candidate) -> bool | None:
-        answer: bool | None = False
-        record = candidate.record
-        for number in self.numbers:
-            if not candidate.may_read(number):
-                answer = None
-            elif record.encoded(number) is not None:
-                return True
-        for number in self.links:
-            if not candidate.may_read(number):
-                answer = None
-            elif (
-                next(candidate.txn.link_targets(candidate.tenant, candidate.entry_id, number), None)
-                is not None
-            ):
-                return True
-        return answer
-
-
-@final
-class LinkMatch:
-    """Equality on an attribute kept as links: a look-up, however many values the entry has."""
-
-    __slots__ = ("description", "numbers", "target")
-
-    def __init__(
-        self, description: AttributeDescription, numbers: tuple[int, ...], target: tuple[int, int]
-    ) -> None:
-        self.description = description
-        self.numbers = numbers
-        self.target = target
-
-    def matches(self, candidate: Candidate) -> bool | None:
-        answer: bool | None = False
-        tenant, entry_id = self.target
-        for number in self.numbers:
-            if not candidate.may_read(number):
-                answer = None
-            elif tenant == candidate.tenant and candidate.txn.has_link(
-                tenant, candidate.entry_id, number, entry_id
-            ):
-                return True
-        return answer
-
-
-@final
-class LinkValueMatch:
-    """Any other test on an attribute kept as links, over the names of the targets."""
-
-    __slots__ = ("numbers", "test")
-
-    def __init__(self, numbers: tuple[int, ...], test: ValueTest) -> None:
-        self.numbers = numbers
-        self.test = test
-
-    def matches(self, candidate: Candidate) -> bool | None:
-        answer: bool | None = False
-        txn, tenant = candidate.txn, candidate.tenant
-        for number in self.numbers:
-            if not candidate.may_read(number):
-                answer = None
-                continue
-            for target in txn.link_targets(tenant, candidate.entry_id, number):
-                try:
-                    if self.test(txn.dn(tenant, target)):
-                        return True
-                except InvalidValue:
-                    continue
-        return answer
-
-
-@final
-class ComputedMatch:
-    """A test of the values of an operational attribute that is computed."""
-
-    __slots__ = ("attribute", "key", "test")
-
-    def __init__(self, attribute: AttributeType, test: ValueTest, key: bytes | None = None) -> None:
-        self.attribute = attribute
-        self.test = test
-        self.key = key
-        """normalised assertion value when this is an equality: what the planner looks up"""
-
-    def matches(self, candidate: Candidate) -> bool | None:
-        for value in candidate.computed(self.attribute):
-            try:
-                if self.test(value):
-                    return True
-            except InvalidValue:
-                continue
-        return False
-
-
-@final
-class NameMatch:
-    """The dnAttributes part of an extensible match: also the values in the entry's name (RFC 4511
-    §4.5.1.7.7).
-    """
-
-    __slots__ = ("attribute", "schema", "test")
-
-    def __init__(self, schema: Schema, attribute: AttributeType | None, test: ValueTest) -> None:
-        self.schema = schema
-        self.attribute = attribute
-        self.test = test
-
-    def matches(self, candidate: Candidate) -> bool | None:
-        for rdn in parse_dn(candidate.txn.dn(candidate.tenant, candidate.entry_id)):
-            for ava in rdn:
-                found = self.schema.attribute(ava.type)
-                if found is None or (self.attribute is not None and not found.is_subtype_of(self.attribute)):
-                    continue
-                try:
-                    if self.test(ava.value):
-                        return True
-                except InvalidValue:
-                    continue
-        return False
 
 
 def plain_equality(table: AttributeTable, parsed: filters.Equality) -> EqualityMatch | None:

@@ -27,6 +27,7 @@ from lightwave.directory.operations.attribute_table import AttributeTable, Attri
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.deleted_entries import may_be_deleted
+from lightwave.directory.operations.filter_nodes import AllOf, Resolved
 from lightwave.directory.operations.gather import is_referral, referral
 from lightwave.directory.operations.list_view import ListViews
 from lightwave.directory.operations.partial_attributes import RANGE
@@ -38,7 +39,7 @@ from lightwave.directory.operations.range_retrieval import (
     parse_range,
 )
 from lightwave.directory.operations.referrals import continuation_urls, may_exist, referrals_below
-from lightwave.directory.operations.resolved_filter import AllOf, Resolved, Resolver
+from lightwave.directory.operations.resolved_filter import Resolver
 from lightwave.directory.operations.selection import Selection
 from lightwave.directory.operations.sort_memory import SortMemory
 from lightwave.directory.operations.sources import Chained, Listed, Source
