@@ -154,6 +154,8 @@ def test_searches_that_end_otherwise(node: Node) -> None:
         connection.send(wire.abandon(4711))
         connection.ask(wire.search("x" * 600, filter=("equal", "o", b"\n")))
     assert until(lambda: '"abandons":4711' in log_text(node).replace(" ", ""))
-    long = [one for one in records(node) if one.get("base", "").startswith("xxx")]
-    assert len(long[0]["base"]) < 300
+    (long,) = wait_for(
+        node, lambda: [one for one in records(node) if one.get("base", "").startswith("xxx")], 1
+    )
+    assert len(long["base"]) < 300
     assert Path(node.log).read_text().count("\n\n") == 0
