@@ -45,7 +45,8 @@ def switch(node: Node, mode: str, milliseconds: int = 1_000) -> None:
 
 def number_of(node: Node, name: str) -> int:
     """The connection that bound last by this name."""
-    return max(int(one["connection"]) for one in records(node) if one.get("name") == name)
+    binds = wait_for(node, lambda: [one for one in records(node) if one.get("name") == name], 1)
+    return max(int(one["connection"]) for one in binds)
 
 
 def wait_for(node: Node, found: Callable[[], list[dict[str, Any]]], count: int) -> list[dict[str, Any]]:
