@@ -44,9 +44,12 @@ def switch(node: Node, mode: str, milliseconds: int = 1_000) -> None:
 
 
 def number_of(node: Node, name: str) -> int:
-    """The connection that bound last by this name."""
-    binds = wait_for(node, lambda: [one for one in records(node) if one.get("name") == name], 1)
-    return max(int(one["connection"]) for one in binds)
+    """The last connection that signed in under this name."""
+
+    def binds() -> list[dict[str, Any]]:
+        return [one for one in records(node) if one.get("operation") == "bind" and one.get("name") == name]
+
+    return max(int(one["connection"]) for one in wait_for(node, binds, 1))
 
 
 def wait_for(node: Node, found: Callable[[], list[dict[str, Any]]], count: int) -> list[dict[str, Any]]:
