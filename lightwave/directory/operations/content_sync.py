@@ -303,7 +303,7 @@ class ContentSync(Follower):
         return SyncState.ADD if self._refreshing or is_new else SyncState.MODIFY
 
     def _send_leaving(self, rows: Sequence[PendingChange]) -> Iterator[bytes]:
-        """Entries with other names: each under one of its own for now, or out of the content with all below."""
+        """Entries with other names: each under one of its own meanwhile, or out of the content with all below."""
         out: list[PendingChange] = []
         for row in rows:
             if self._is_current(row) is None:
