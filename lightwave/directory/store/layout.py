@@ -31,6 +31,9 @@ OLDEST_FORMAT = 1
 ROOT = 0
 """Entry id of the virtual parent of a tenant's naming contexts."""
 
+SYSTEM_TENANT = 1
+"""Number of the first tenant of every store: it holds cn=config, cn=schemacontext and the system domain."""
+
 _TENANT_ENTRY = struct.Struct(">IQ")
 _INDEX = struct.Struct(">IIc")
 _LINK = struct.Struct(">IQI")

@@ -1,0 +1,78 @@
+"""The entries that every domain begins with, that of the system tenant and those of all others.
+
+A domain is built in one write transaction, of an empty store or of a running server: containers first, then what
+stands in them. It is whole when `build_domain` returns, but for the administrator's password, which was prepared
+before the transaction and is put by the caller.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lightwave.directory.ldap.dn import format_dn, parse_dn
+from lightwave.directory.operations.deleted_entries import CONTAINER
+from lightwave.directory.operations.entry_builder import EntryBuilder
+
+# RDN, structural class; each below the domain's root
+_CONTAINERS = (
+    (b"cn=Users", "container"),
+    (b"ou=Computers", "organizationalUnit"),
+    (b"ou=Domain Controllers", "organizationalUnit"),
+    (b"cn=Builtin", "builtinDomain"),
+    (b"cn=Configuration", "configuration"),
+    (b"cn=System", "container"),
+    (b"cn=LostAndFound", "lostAndFound"),
+    (b"cn=ForeignSecurityPrincipals", "container"),
+    (b"cn=Managed Service Accounts", "container"),
+)
+# Administrators arrange their organisational units themselves.
+_MOVABLE = frozenset(("organizationalUnit",))
+
+
+class BuiltDomain(NamedTuple):
+    """Where things of a fresh domain are."""
+
+    root: int
+    """entry id"""
+    administrator: int
+    """entry id; it has no password yet"""
+    administrator_dn: bytes
+
+
+def build_domain(builder: EntryBuilder, dn: bytes) -> BuiltDomain:
+    """Adds a domain's naming context and all that it begins with. dn: dc=acme,dc=example."""
+    root = builder.add(dn, ["top", "domain", "domainDNS"], context=True)
+    _add_containers(builder, dn)
+    administrator, administrator_dn = _add_administrator(builder, dn)
+    return BuiltDomain(root, administrator, administrator_dn)
+
+
+def _add_containers(builder: EntryBuilder, dn: bytes) -> None:
+    for rdn, kind in _CONTAINERS:
+        builder.add(rdn + b"," + dn, ["top", kind], critical=kind not in _MOVABLE)
+    add_deleted_objects(builder, dn)
+
+
+def add_deleted_objects(builder: EntryBuilder, dn: bytes) -> None:
+    """Adds the container of tombstones of a naming context."""
+    builder.add(format_dn((CONTAINER,)) + b"," + dn, ["top", "container"], critical=True, isDeleted=b"TRUE")
+
+
+def _add_administrator(builder: EntryBuilder, dn: bytes) -> tuple[int, bytes]:
+    name = b"cn=Administrator,cn=Users," + dn
+    entry_id = builder.add(
+        name,
+        ["top", "person", "organizationalPerson", "inetOrgPerson", "user"],
+        critical=True,
+        sn=b"Administrator",
+        uid=b"Administrator",
+        sAMAccountName=b"Administrator",
+        userPrincipalName=b"Administrator@" + dns_name(dn),
+        description=b"Built-in administrator of the domain",
+    )
+    return entry_id, name
+
+
+def dns_name(dn: bytes) -> bytes:
+    """lightwave.local of dc=lightwave,dc=local (RFC 2247)."""
+    return b".".join(ava.value for rdn in parse_dn(dn) for ava in rdn if ava.type.lower() == "dc")
