@@ -41,7 +41,7 @@ from lightwave.sasl.mechanism import ExternalClaim, PasswordClaim
 from lightwave.sasl.scram_keys import ScramKeys
 
 _DUMMY = b"nobody's password"
-_NO_CREDENTIALS = Credentials(0, 0.0, ())
+_NO_CREDENTIALS = Credentials(0, 0.0)
 
 ACCOUNTS = 8_192
 """accounts of a tenant that are remembered, at most twice as many"""

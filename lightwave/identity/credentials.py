@@ -1,13 +1,10 @@
 """Everything of one password: one sealed value with one stamp, so that merging can never mix two passwords.
 
-Stored under kind b"credentials" of the store's secrets, integers big-endian:
+Stored under kind b"credentials" of the store's secrets, in the form of `identity.credential_format`.
 
-    format 1 (= 2), version 8, set at 8 (ms since the epoch), count 2, then for each password
-        its verifier: length 2, bytes; its keys for SCRAM: length 2, bytes (`sasl.scram_keys`)
-
-Format 1 lacks the keys and is read. A password that came hashed has none either, for they can't be made of a
-hash: it serves simple binds and PLAIN, until it is set again. All passwords of an entry that have keys share
-salt and iterations, because SCRAM names both before it is known which password is meant.
+A password that came hashed has no keys of other kinds, for they can't be made of a hash: it serves simple binds and
+PLAIN, until it is set again. All passwords of an entry that have keys for SCRAM share salt and iterations, because
+SCRAM names both before it is known which password is meant.
 
 `version` is different after every change of the entry's credentials, on whichever server it was made: it
 is the hybrid clock of that change. Tokens carry the one under which they were made. Removed passwords
@@ -17,57 +14,64 @@ leave a value without verifiers, so that the version goes on.
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
 
 from lightwave.directory.store.clock import clock_seconds
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.writing import Change, WriteTransaction
 from lightwave.identity import passwords
+from lightwave.identity.credential_format import (
+    MAX_HISTORY,
+    MUST_CHANGE,
+    SCRAM_SHA_256,
+    Credentials,
+    DamagedCredentials,
+    FormerPassword,
+    StoredPassword,
+    decode_credentials,
+    encode_credentials,
+)
 from lightwave.identity.hashing import HashingCost, hash_password
 from lightwave.identity.verifiers import MAX_VERIFIER, clear_text
 from lightwave.sasl.saslprep import Unpreparable
 from lightwave.sasl.scram_keys import SALT_SIZE, ScramKeys, decode_keys, derive_keys, encode_keys
 
+__all__ = [
+    "MAX_HISTORY",
+    "SCRAM_SHA_256",
+    "CredentialBlob",
+    "Credentials",
+    "DamagedCredentials",
+    "FormerPassword",
+    "StoredPassword",
+    "credential_version",
+    "import_verifiers",
+    "new_password",
+    "prepare_password",
+    "read_credentials",
+    "scram_keys",
+    "set_must_change",
+    "set_password",
+    "store_credentials",
+    "stored_passwords",
+]
+
 KIND = b"credentials"
 MAX_VERIFIERS = 16
 """passwords of one entry"""
 
-_FORMAT, _FORMAT_WITHOUT_KEYS = 2, 1
-_HEAD = struct.Struct(">BQQH")
-
-
-class DamagedCredentials(Exception):
-    """The stored value is not of a format that this version reads."""
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What is stored of an entry's passwords. verifiers: `{SCHEME}…` each, never a clear text.
-
-    set_at: seconds since the epoch. keys: for each verifier its password's encoded keys for SCRAM, b"" without.
-    """
-
-    version: int
-    set_at: float
-    verifiers: tuple[bytes, ...] = field(repr=False)
-    keys: tuple[bytes, ...] = field(default=(), repr=False)
-
-
-class StoredPassword(NamedTuple):
-    """One password as it is kept: its verifier, and its encoded keys for SCRAM or b""."""
-
-    verifier: bytes
-    keys: bytes = b""
-
 
 @dataclass(frozen=True, slots=True)
 class CredentialBlob:
-    """Passwords that were prepared outside the transaction and await their version and time."""
+    """Passwords that were prepared outside the transaction and await their version and time.
+
+    remember: how many former passwords are kept beside them. must_change: they serve only to be changed.
+    """
 
     passwords: tuple[StoredPassword, ...] = field(repr=False)
+    remember: int = 0
+    must_change: bool = False
 
     @property
     def verifiers(self) -> tuple[bytes, ...]:
@@ -75,43 +79,9 @@ class CredentialBlob:
         return tuple(one.verifier for one in self.passwords)
 
 
-def encode_credentials(credentials: Credentials) -> bytes:
-    """The bytes that are sealed."""
-    head = _HEAD.pack(
-        _FORMAT, credentials.version, int(credentials.set_at * 1000), len(credentials.verifiers)
-    )
-    return head + b"".join(
-        len(part).to_bytes(2, "big") + part for password in stored_passwords(credentials) for part in password
-    )
-
-
 def stored_passwords(credentials: Credentials | None) -> tuple[StoredPassword, ...]:
-    """Verifiers and keys by password."""
-    if credentials is None:
-        return ()
-    keys = credentials.keys or (b"",) * len(credentials.verifiers)
-    return tuple(map(StoredPassword, credentials.verifiers, keys))
-
-
-def decode_credentials(data: bytes) -> Credentials:
-    """The reverse of `encode_credentials`; raises DamagedCredentials."""
-    if len(data) < _HEAD.size:
-        raise DamagedCredentials("cut short")
-    number, version, set_at, count = _HEAD.unpack_from(data)
-    if number not in (_FORMAT, _FORMAT_WITHOUT_KEYS):
-        raise DamagedCredentials(f"unknown format {number}")
-    has_keys = number == _FORMAT
-    parts = []
-    position = _HEAD.size
-    for _ in range(count * (1 + has_keys)):
-        stop = position + 2 + int.from_bytes(data[position : position + 2], "big")
-        parts.append(data[position + 2 : stop])
-        position = stop
-    if position != len(data):
-        raise DamagedCredentials("of a wrong length")
-    if not has_keys:
-        return Credentials(version, set_at / 1000, tuple(parts))
-    return Credentials(version, set_at / 1000, tuple(parts[::2]), tuple(parts[1::2]))
+    """The passwords of an entry, () where it has none."""
+    return credentials.passwords if credentials is not None else ()
 
 
 def read_credentials(txn: ReadTransaction, tenant: int, entry_id: int) -> Credentials | None:
@@ -149,17 +119,19 @@ def new_password(
     verifier = hash_password(passwords.prepare(clear), random(16), cost)
     if not cost.iterations:
         return StoredPassword(verifier)
-    other = next((decode_keys(one.keys) for one in present if one.keys), None)
+    other = next((decode_keys(keys) for one in present if (keys := one.key(SCRAM_SHA_256))), None)
     salt, iterations = (other.salt, other.iterations) if other else (random(SALT_SIZE), cost.iterations)
     try:
-        return StoredPassword(verifier, encode_keys(derive_keys(clear.decode("utf-8"), salt, iterations)))
+        keys = encode_keys(derive_keys(clear.decode("utf-8"), salt, iterations))
     except (Unpreparable, UnicodeDecodeError):
         return StoredPassword(verifier)  # what no client of SCRAM can say serves the other mechanisms
+    return StoredPassword(verifier, ((SCRAM_SHA_256, keys),))
 
 
 def scram_keys(credentials: Credentials | None) -> list[ScramKeys]:
     """The keys of those passwords that have any."""
-    return [decode_keys(one.keys) for one in stored_passwords(credentials) if one.keys]
+    found = (one.key(SCRAM_SHA_256) for one in stored_passwords(credentials))
+    return [decode_keys(keys) for keys in found if keys is not None]
 
 
 def import_verifiers(
@@ -183,12 +155,50 @@ def import_verifiers(
 def set_password(
     txn: WriteTransaction, tenant: int, entry_id: int, blob: CredentialBlob, change: Change
 ) -> None:
-    """Replace the entry's credentials; every token that was made with the former ones is dead at the commit.
+    """Replace the entry's passwords; every token that was made with the former ones is dead at the commit.
 
-    A blob without verifiers removes the passwords.
+    A blob without verifiers removes the passwords. The former ones join the history, app passwords stay.
     """
+    present = read_credentials(txn, tenant, entry_id) or Credentials(0, 0.0)
     clock = change.stamp.clock
-    version = max(clock, credential_version(txn, tenant, entry_id) + 1)
-    keys = tuple(one.keys for one in blob.passwords)
-    credentials = Credentials(version, clock_seconds(clock), blob.verifiers, keys)
+    credentials = replace(
+        present,
+        version=max(clock, present.version + 1),
+        set_at=clock_seconds(clock),
+        passwords=blob.passwords,
+        history=_history_after(present, blob),
+        flags=_flags(present, must_change=blob.must_change),
+    )
+    store_credentials(txn, tenant, entry_id, credentials, change)
+
+
+def set_must_change(
+    txn: WriteTransaction, tenant: int, entry_id: int, change: Change, *, must_change: bool
+) -> None:
+    """Whether the entry's passwords serve only to be changed; if not, they count as set now (pwdLastSet 0 and -1)."""
+    present = read_credentials(txn, tenant, entry_id) or Credentials(0, 0.0)
+    set_at = present.set_at if must_change else clock_seconds(change.stamp.clock)
+    credentials = replace(present, set_at=set_at, flags=_flags(present, must_change=must_change))
+    store_credentials(txn, tenant, entry_id, credentials, change)
+
+
+def store_credentials(
+    txn: WriteTransaction, tenant: int, entry_id: int, credentials: Credentials, change: Change
+) -> None:
+    """Write them as they are: tokens of the same version live on."""
     txn.put_secret(tenant, entry_id, KIND, encode_credentials(credentials), change)
+
+
+def _history_after(present: Credentials, blob: CredentialBlob) -> tuple[FormerPassword, ...]:
+    """The former passwords, latest first, once those of `blob` have replaced the present ones."""
+    staying = frozenset(blob.verifiers)
+    left = (
+        FormerPassword(present.set_at, one.verifier)
+        for one in present.passwords
+        if one.verifier not in staying
+    )
+    return (*left, *present.history)[: min(blob.remember, MAX_HISTORY)]
+
+
+def _flags(present: Credentials, *, must_change: bool) -> int:
+    return present.flags | MUST_CHANGE if must_change else present.flags & ~MUST_CHANGE

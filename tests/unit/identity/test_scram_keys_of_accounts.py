@@ -10,10 +10,11 @@ import pytest
 from accounts import ANN, NOW, SECRET, SSHA, Accounts, authenticator
 from lightwave.directory.access.token import AuthenticatedBy
 from lightwave.directory.ldap.messages import ModifyKind
+from lightwave.identity.credential_format import decode_credentials
 from lightwave.identity.credentials import (
     KIND,
+    SCRAM_SHA_256,
     StoredPassword,
-    decode_credentials,
     import_verifiers,
     prepare_password,
     read_credentials,
@@ -99,28 +100,34 @@ def changed(present: Sequence[StoredPassword], *changes: PasswordChange) -> tupl
     return effect.blob.passwords
 
 
+def scram(password: StoredPassword) -> ScramKeys:
+    keys = password.key(SCRAM_SHA_256)
+    assert keys is not None
+    return decode_keys(keys)
+
+
 def test_keys_come_and_go_with_their_password() -> None:
     present = prepare_password(b"one", MINIMUM).passwords
     both = changed(present, PasswordChange(ModifyKind.ADD, OID, (b"two", b"{SSHA}AAAA")))
     assert [bool(one.keys) for one in both] == [True, True, False]
-    assert decode_keys(both[1].keys) == derive_keys("two", decode_keys(both[0].keys).salt, MINIMUM.iterations)
+    assert scram(both[1]) == derive_keys("two", scram(both[0]).salt, MINIMUM.iterations)
     left = changed(both, PasswordChange(ModifyKind.DELETE, OID, (b"one",)))
     assert left == both[1:]
     (new,) = changed(both, PasswordChange(ModifyKind.REPLACE, OID, (b"three",)))
-    assert decode_keys(new.keys).salt == bytes(16)  # a new one: nothing of the old passwords stays
+    assert scram(new).salt == bytes(16)  # a new one: nothing of the old passwords stays
 
 
 def test_what_has_no_keys() -> None:
-    assert [one.keys for one in import_verifiers([b"{SSHA}AAAA"], MINIMUM).passwords] == [b""]
+    assert [one.keys for one in import_verifiers([b"{SSHA}AAAA"], MINIMUM).passwords] == [()]
     for clear in (b"\xff\xfe", b"\x07bell", "\ue000".encode()):
-        assert [one.keys for one in prepare_password(clear, MINIMUM).passwords] == [b""]
+        assert [one.keys for one in prepare_password(clear, MINIMUM).passwords] == [()]
     without = HashingCost(memory=8, passes=1, iterations=0)
-    assert [one.keys for one in prepare_password(b"one", without).passwords] == [b""]
+    assert [one.keys for one in prepare_password(b"one", without).passwords] == [()]
 
 
 def test_the_password_is_prepared_as_clients_do() -> None:
     (kept,) = prepare_password("I\u00adX\u00aa".encode(), MINIMUM).passwords
-    keys = decode_keys(kept.keys)
+    keys = scram(kept)
     assert keys == derive_keys("IXa", keys.salt, keys.iterations)
 
 
@@ -133,7 +140,10 @@ def test_credentials_without_keys_are_read(accounts: Accounts) -> None:
         assert b"StoredKey" not in (txn.secret(accounts.tenant, accounts.ann, KIND) or b"")
         found = read_credentials(txn, accounts.tenant, accounts.ann)
     assert found is not None
-    assert found.keys[0].hex() not in repr(found)
+    key = found.passwords[0].key(SCRAM_SHA_256)
+    assert key is not None
+    assert key.hex() not in repr(found)
+    assert repr(key) not in repr(found.passwords)
 
 
 def test_neg_012_nobody_has_one_salt_in_each_spelling(accounts: Accounts) -> None:
