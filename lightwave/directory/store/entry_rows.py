@@ -33,6 +33,13 @@ if TYPE_CHECKING:
     from lightwave.directory.store.environment import Store
 
 
+GROUP_ATTRIBUTE = "2.5.4.31"
+"""member: the attribute whose links make groups"""
+
+GROUPS = "groups"
+"""generation: who belongs to which group of a tenant, or by which identifier, has changed"""
+
+
 @dataclass(frozen=True, slots=True)
 class AttributeChange:
     """What an update makes of one attribute.
@@ -69,7 +76,16 @@ class EntryTransaction(NumberingTransaction):
     ) -> None:
         super().__init__(store, raw, parent)
         self._indexes = IndexWriter(raw, self._databases.index)
-        self._links = LinkWriter(raw, self._databases)
+        groups = self._caches.attribute_numbers.get(GROUP_ATTRIBUTE)
+        self._links = LinkWriter(raw, self._databases, groups)
+
+    def flush(self) -> None:
+        """See `NumberingTransaction.flush`. Where members of groups came or went, tokens have to learn of it."""
+        if self._links.regrouped:
+            for tenant in self._links.regrouped:
+                self.bump_generation(tenant, GROUPS)
+            self._links.regrouped.clear()
+        super().flush()
 
     def _put_child(self, tenant: int, parent: int, normalised_rdn: NormalisedRDN, entry_id: int) -> None:
         if parent != layout.ROOT and not self.exists(tenant, parent):

@@ -17,13 +17,25 @@ if TYPE_CHECKING:
 
 
 class LinkWriter:
-    """The databases links, backlinks, unlinked and unresolved."""
+    """The databases links, backlinks, unlinked and unresolved.
 
-    __slots__ = ("_databases", "_raw")
+    `group_attribute` is the number of the attribute whose links make groups; None where it has none yet, and then any
+    link may be one of them. `regrouped` collects the tenants in which such links came or went.
+    """
 
-    def __init__(self, raw: lmdb.Transaction[bytes], databases: Databases) -> None:
+    __slots__ = ("_databases", "_group_attribute", "_raw", "regrouped")
+
+    def __init__(
+        self, raw: lmdb.Transaction[bytes], databases: Databases, group_attribute: int | None = None
+    ) -> None:
         self._raw = raw
         self._databases = databases
+        self._group_attribute = group_attribute
+        self.regrouped: set[int] = set()
+
+    def _note(self, tenant: int, attribute: int) -> None:
+        if attribute == self._group_attribute or self._group_attribute is None:
+            self.regrouped.add(tenant)
 
     def add(self, tenant: int, source: int, attribute: int, target: int, stamp: LocalStamp) -> bool:
         """Put a link and its mirror; False where it is there already, which then keeps its stamp."""
@@ -35,6 +47,7 @@ class LinkWriter:
             self._raw.delete(key, removed, db=self._databases.unlinked)
         self._raw.put(key, link_value(target, *stamp), db=self._databases.links)
         self._raw.put(link_key(tenant, target, attribute), pack_id(source), db=self._databases.backlinks)
+        self._note(tenant, attribute)
         return True
 
     def remove(self, tenant: int, source: int, attribute: int, target: int, stamp: LocalStamp | None) -> bool:
@@ -47,6 +60,7 @@ class LinkWriter:
         self._raw.delete(link_key(tenant, target, attribute), pack_id(source), db=self._databases.backlinks)
         if stamp is not None:
             self._raw.put(key, link_value(target, *stamp), db=self._databases.unlinked)
+        self._note(tenant, attribute)
         return True
 
     def _stand(self, database: lmdb._Database, key: bytes, target: int) -> bytes | None:
@@ -70,6 +84,7 @@ class LinkWriter:
             mirror = link_key(tenant, layout.number(target), attribute)
             self._raw.delete(key, value, db=databases.links)
             self._raw.delete(mirror, pack_id(entry_id), db=databases.backlinks)
+            self._note(tenant, attribute)
         removed = list(islice(self._below(databases.unlinked, tenant, entry_id), most))
         for key, value in removed:
             self._raw.delete(key, value, db=databases.unlinked)
@@ -79,6 +94,8 @@ class LinkWriter:
             self.remove(tenant, source, layout.number(key[12:]), entry_id, None)
             sources.append(source)
         finished = most is None or max(len(links), len(removed), len(sources)) < most
+        if not finished:  # nobody sees those that are left either
+            self.regrouped.add(tenant)
         return sources, finished
 
     def _below(self, database: lmdb._Database, tenant: int, entry_id: int) -> Iterator[tuple[bytes, bytes]]:

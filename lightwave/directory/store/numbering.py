@@ -266,7 +266,11 @@ class NumberingTransaction(ReadTransaction):
         """All index definitions as of this transaction."""
         if self._definitions is None:
             caches = self._caches
-            if self.counters().generations == caches.counters.generations:
+            known = caches.generations.get((0, "indexes"), 0)
+            if (
+                self.counters().generations == caches.counters.generations
+                or self.generation(0, "indexes") == known
+            ):
                 self._definitions = caches.definitions
             else:
                 self._definitions = load_definitions(self.raw, self._databases)

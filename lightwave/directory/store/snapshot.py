@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import lmdb
 
 from lightwave.directory.store import layout
-from lightwave.directory.store.caches import Caches, DerivedCache, load_generations
+from lightwave.directory.store.caches import Caches, DerivedCache
 from lightwave.directory.store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -113,7 +113,8 @@ class Snapshot:
         """A generation: it grows with each change that it stands for. Tenant 0 for what is global."""
         if self._caches.applied == self.id:
             return self._caches.generations.get((tenant, name), 0)
-        return load_generations(self.raw, self._databases).get((tenant, name), 0)
+        data = self.raw.get(layout.generation_name(tenant, name), db=self._databases.meta)
+        return 0 if data is None else layout.number(data)
 
     def meta(self, name: bytes) -> bytes | None:
         """A value of `meta` that `WriteTransaction.put_meta` wrote."""
