@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "compact": "compact",
     "index": "index",
     "explain": "explain",
+    "user": "user",
 }
 
 

@@ -6,22 +6,20 @@ same pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
 from twisted.internet.defer import Deferred
 
-from lightwave.directory.access.token import Token
 from lightwave.directory.ldap.controls import Control
 from lightwave.directory.ldap.requests import DeleteRequest
 from lightwave.directory.ldap.result import ResultCode
-from lightwave.directory.operations.context import Context, Limits
 from lightwave.directory.operations.outcome import Outcome
 from lightwave.directory.operations.pipeline import WritePipeline
 from lightwave.directory.operations.ports import WriteRequest
 from lightwave.rest import models
+from lightwave.rest.directory_port import Contexts
 from lightwave.rest.entity_tags import (
     asks_for_none,
     precondition,
@@ -46,19 +44,12 @@ _ETAG = {"ETag": "The version of the entry"}
 
 
 class DirectoryFace:
-    """The routes of the directory. limits_of: what the bearer of a token may ask for. now: seconds since the epoch."""
+    """The routes of the directory."""
 
-    def __init__(
-        self,
-        searches: SearchFace,
-        pipeline: WritePipeline,
-        limits_of: Callable[[Token], Limits],
-        now: Callable[[], float],
-    ) -> None:
+    def __init__(self, searches: SearchFace, pipeline: WritePipeline, contexts: Contexts) -> None:
         self._searches = searches
         self._pipeline = pipeline
-        self._limits_of = limits_of
-        self._now = now
+        self._contexts = contexts
 
     def routes(self) -> tuple[Route, ...]:
         """What is served."""
@@ -132,20 +123,9 @@ class DirectoryFace:
             ),
         )
 
-    def _context(self, request: Request, controls: tuple[Control, ...] = ()) -> Context:
-        return Context(
-            token=request.caller,
-            limits=self._limits_of(request.caller),
-            controls=controls,
-            now=self._now,
-            peer=request.channel.address,
-            secure=request.channel.is_confidential,
-            correlation=request.correlation,
-        )
-
-    def search(self, request: Request) -> Response | Deferred[Response]:
+    def search(self, request: Request) -> Deferred[Response]:
         """GET"""
-        return self._searches.search(request, self._context(request))
+        return self._searches.search(request, self._contexts.of(request))
 
     def add(self, request: Request) -> Deferred[Response]:
         """PUT"""
@@ -191,5 +171,5 @@ class DirectoryFace:
                     problem.status = 412
                 answer.errback(problem)
 
-        self._pipeline.submit(self._context(request, controls), asked, done)
+        self._pipeline.submit(self._contexts.of(request, controls), asked, done)
         return answer

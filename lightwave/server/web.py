@@ -14,8 +14,12 @@ from lightwave.directory.access.token import Token
 from lightwave.directory.operations.context import Limits
 from lightwave.directory.server.service import DirectoryService
 from lightwave.directory.store.commit import Committer
+from lightwave.rest.accounts import USERS, AccountFace
 from lightwave.rest.directory import DirectoryFace
+from lightwave.rest.directory_port import Contexts, DirectoryPort
 from lightwave.rest.pages import Pages
+from lightwave.rest.resources import Face
+from lightwave.rest.running import SearchRunner
 from lightwave.rest.searching import SearchFace
 from lightwave.server.configuration import NodeConfiguration
 from lightwave.server.health import health_routes, openapi_route
@@ -26,7 +30,7 @@ from lightwave.server.worker import Worker
 from lightwave.web.callers import Callers
 from lightwave.web.limits import DEFAULT_LIMITS
 from lightwave.web.listeners import WebFactory, https_factory, listen_local
-from lightwave.web.routing import Route, Router
+from lightwave.web.routing import Router
 from lightwave.web.service import WebService
 from lightwave.web.sockets import Sockets
 
@@ -68,7 +72,7 @@ class Web:
             metrics_route(NodeCollector(directory, committer, threads, self.service), worker.number),
             status_route(lambda: self._status(directory)),
             openapi_route(self.service, directory.facts.version),
-            *_directory_routes(directory, reactor),
+            *(route for face in _faces(directory, reactor) for route in face.routes()),
         )
 
     def _status(self, directory: DirectoryService) -> NodeStatus:
@@ -114,18 +118,20 @@ class Web:
             self._threads.stop()
 
 
-def _directory_routes(directory: DirectoryService, reactor: Any) -> tuple[Route, ...]:
+def _faces(directory: DirectoryService, reactor: Any) -> tuple[Face, ...]:
+    """The faces of the directory's operations; each noun adds one."""
+
     def limits_of(token: Token) -> Limits:
         with directory.store.read() as txn:
             settings = directory.settings.current(txn, directory.schemas.current(txn))
         return directory.limits_of(token, settings)
 
-    searches = SearchFace(
-        directory.store,
-        directory.schemas,
-        directory.searches,
-        directory.liveness,
-        Pages(directory.random_bytes, directory.monotonic),
-        reactor.callLater,
+    store, schemas, pipeline = directory.store, directory.schemas, directory.pipeline
+    runner = SearchRunner(store, schemas, directory.searches, directory.liveness, reactor.callLater)
+    pages = Pages(directory.random_bytes, directory.monotonic)
+    contexts = Contexts(limits_of, directory.now)
+    port = DirectoryPort(store, schemas, runner, pages, pipeline, contexts)
+    return (
+        DirectoryFace(SearchFace(store, schemas, runner, pages), pipeline, contexts),
+        AccountFace(port, USERS),
     )
-    return DirectoryFace(searches, directory.pipeline, limits_of, directory.now).routes()

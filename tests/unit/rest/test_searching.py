@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from lightwave.directory.operations.search import Searches
 from lightwave.rest.models import SearchQuery
 from lightwave.rest.pages import Pages
+from lightwave.rest.running import SearchRunner
 from lightwave.rest.searching import SearchFace
 from lightwave.sasl.channel import Channel
 from lightwave.web.messages import Request, Response
@@ -50,7 +51,8 @@ def test_a_search_ends_when_its_client_has_gone(tmp_path: Path, stays: bool) -> 
     schemas: Any = Schemas(tree)
     liveness: Any = EverybodyIsLive()
     searches = Searches(tree.store, monotonic)
-    face = SearchFace(tree.store, schemas, searches, liveness, Pages(bytes, monotonic), call_later)
+    runner = SearchRunner(tree.store, schemas, searches, liveness, call_later)
+    face = SearchFace(tree.store, schemas, runner, Pages(bytes, monotonic))
     gone = False
     request = Request(
         method="GET",
