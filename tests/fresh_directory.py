@@ -25,7 +25,7 @@ from lightwave.directory.operations.context import Context, Limits
 from lightwave.directory.operations.outcome import Outcome
 from lightwave.directory.operations.pipeline import WritePipeline
 from lightwave.directory.operations.plugins import default_plugins
-from lightwave.directory.operations.ports import Prepare, WriteRequest
+from lightwave.directory.operations.ports import Plugin, Prepare, WriteRequest
 from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.operations.tree import Domain, create_tree
 from lightwave.directory.schema.normalisation import normalise_dn_text
@@ -98,7 +98,9 @@ class ImmediateThreads:
 class Directory:
     """A promoted store with one administrator, and a clock that tests move."""
 
-    def __init__(self, folder: Path, preparers: Sequence[Prepare] = ()) -> None:
+    def __init__(
+        self, folder: Path, preparers: Sequence[Prepare] = (), plugins: Sequence[Plugin] = ()
+    ) -> None:
         self.time = START
         keyring, _ = Keyring.create(folder / "keyring")
         self.store = Store.create(
@@ -113,7 +115,7 @@ class Directory:
             self.committer,
             self.schemas,
             preparers,
-            default_plugins(),
+            (*default_plugins(), *plugins),
             ImmediateThreads(),
         )
         self.limits = Limits()

@@ -45,6 +45,7 @@ from lightwave.identity.authentication import Authenticator
 from lightwave.identity.hashing import HashingCost
 from lightwave.identity.liveness import TokenLiveness
 from lightwave.identity.password_attributes import PasswordPrepare
+from lightwave.identity.policy_rule import PolicyRule
 from lightwave.identity.trust import ClientTrust
 from lightwave.server.board import State
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration, check_local_path
@@ -106,7 +107,7 @@ def write_pipeline(
         committer,
         schemas,
         (PasswordPrepare(hashing), ServerKeyPrepare(schemas.latest)),
-        (*default_plugins(), AdministratorRule()),
+        (*default_plugins(), AdministratorRule(), PolicyRule()),
         threads,
         new_guid=new_guid,
         liveness=liveness,

@@ -30,6 +30,7 @@ from lightwave.directory.store.environment import Store
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.identity.administrator import administrator
 from lightwave.identity.password_attributes import PasswordPrepare
+from lightwave.identity.policy_rule import PolicyRule
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration
 from lightwave.server.hashing_settings import read_hashing_cost
 from lightwave.server.node import node_dn
@@ -86,7 +87,7 @@ def bulk_import(
         schemas,
         context,
         (PasswordPrepare(hashing), ServerKeyPrepare(schema)),
-        default_plugins(),
+        (*default_plugins(), PolicyRule()),
         executor,
         new_guid=lambda: uuid.uuid4().bytes,
         monotonic=time.monotonic,
@@ -138,7 +139,7 @@ def write_now(
     with store.write() as txn:
         schema = schemas.current(txn)
         context = administrator_context(txn)
-        plugins = default_plugins()
+        plugins = (*default_plugins(), PolicyRule())
         if isinstance(request, AddRequest):
             add.apply(txn, schema, context, request, uuid.uuid4().bytes, (), plugins)
         elif isinstance(request, ModifyRequest):

@@ -7,7 +7,7 @@ before the transaction and is put by the caller.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lightwave.directory.ldap.dn import format_dn, parse_dn
 from lightwave.directory.operations.deleted_entries import CONTAINER
@@ -29,6 +29,26 @@ _CONTAINERS = (
 _MOVABLE = frozenset(("organizationalUnit",))
 
 
+# The attributes that the original's clients look for; where an attribute is missing, what is built in holds.
+PASSWORD_POLICY: Final = {
+    "Enabled": (b"TRUE",),
+    "vmwPasswordProhibitedPreviousCount": (b"5",),
+    "vmwPasswordLifetimeDays": (b"0",),
+    "vmwPasswordMaxLength": (b"256",),
+    "vmwPasswordMinLength": (b"12",),
+    "vmwPasswordMinAlphabeticCount": (b"0",),
+    "vmwPasswordMinUpperCaseCount": (b"0",),
+    "vmwPasswordMinLowerCaseCount": (b"0",),
+    "vmwPasswordMinNumericCount": (b"0",),
+    "vmwPasswordMinSpecialCharCount": (b"0",),
+    "vmwPasswordMaxIdenticalAdjacentChars": (b"0",),
+    "vmwPasswordSpecialChars": (b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ ",),
+    "vmwPasswordChangeMaxFailedAttempts": (b"10",),
+    "vmwPasswordChangeFailedAttemptIntervalSec": (b"900",),
+    "vmwPasswordChangeAutoUnlockIntervalSec": (b"900",),
+}
+
+
 class BuiltDomain(NamedTuple):
     """Where things of a fresh domain are."""
 
@@ -43,6 +63,7 @@ def build_domain(builder: EntryBuilder, dn: bytes) -> BuiltDomain:
     """Adds a domain's naming context and all that it begins with. dn: dc=acme,dc=example."""
     root = builder.add(dn, ["top", "domain", "domainDNS"], context=True)
     _add_containers(builder, dn)
+    _add_policies(builder, dn)
     administrator, administrator_dn = _add_administrator(builder, dn)
     return BuiltDomain(root, administrator, administrator_dn)
 
@@ -51,6 +72,21 @@ def _add_containers(builder: EntryBuilder, dn: bytes) -> None:
     for rdn, kind in _CONTAINERS:
         builder.add(rdn + b"," + dn, ["top", kind], critical=kind not in _MOVABLE)
     add_deleted_objects(builder, dn)
+
+
+def _add_policies(builder: EntryBuilder, dn: bytes) -> None:
+    """Adds the policy for passwords, and where those for groups go."""
+    builder.add(
+        b"cn=password and lockout policy," + dn,
+        ["top", "vmwPolicy", "vmwPasswordPolicy", "vmwLockoutPolicy", "lwPasswordPolicy"],
+        critical=True,
+        settings=PASSWORD_POLICY,
+    )
+    builder.add(
+        b"cn=Password Settings Container,cn=System," + dn,
+        ["top", "msDS-PasswordSettingsContainer"],
+        critical=True,
+    )
 
 
 def add_deleted_objects(builder: EntryBuilder, dn: bytes) -> None:
