@@ -27,13 +27,13 @@ from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import Record
 from lightwave.identity import passwords
 from lightwave.identity.account_limits import read_limits
-from lightwave.identity.administrator import is_administrator
 from lightwave.identity.credentials import Credentials, credential_version, read_credentials, scram_keys
 from lightwave.identity.hashing import SALT_SIZE, SCHEME, HashingCost, hash_password
 from lightwave.identity.liveness import check_record
 from lightwave.identity.names import find_account, find_by_dn, find_identity
 from lightwave.identity.refusals import AuthenticationFailed, NotLive, Refusal
 from lightwave.identity.scram import keys_of_nobody
+from lightwave.identity.tokens import with_membership
 from lightwave.identity.trust import ClientTrust, identify_certificate, identify_local_user
 from lightwave.identity.verifiers import Cost, matches, verifier_cost
 from lightwave.sasl.channel import Channel
@@ -287,18 +287,19 @@ class Authenticator:
         # No identity has a proxy right: one may act as oneself only (RFC 4422 §3.4.1).
         if authorization_id and find_identity(txn, schema, authorization_id) != found:
             raise AuthenticationFailed(Refusal.AUTHORIZATION_DENIED, "another authorization identity")
-        return Token(
+        token = Token(
             tenant=tenant,
             entry_id=entry_id,
             guid=record.guid,
             dn=txn.dn(tenant, entry_id, record),
-            is_administrator=is_administrator(txn, tenant, record.guid),
+            is_administrator=False,
             is_anonymous=False,
             authenticated_by=method,
             authenticated_at=now,
             credential_version=version,
             limits=account.limits,
         )
+        return with_membership(txn, token)
 
 
 def _matches(verifier: bytes, password: bytes) -> bool:

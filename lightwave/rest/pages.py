@@ -64,11 +64,5 @@ class Pages:
 
 
 def _same_identity(first: Token, second: Token) -> bool:
-    """Whether two tokens are one identity's with the same rights: a search decides by the first of them."""
-    return (
-        first.tenant == second.tenant
-        and first.guid == second.guid
-        and first.groups == second.groups
-        and first.is_administrator == second.is_administrator
-        and first.credential_version == second.credential_version
-    )
+    """Whether two tokens are one identity's, with one password: the search goes on with the rights of the second."""
+    return first.stands_for(second) and first.credential_version == second.credential_version

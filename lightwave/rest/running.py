@@ -92,6 +92,7 @@ class SearchRunner:
         try:
             with self._store.read() as txn:
                 self._liveness.check_live(txn, page.context)
+                page.search.act_for(self._liveness.current(txn, page.context.token))
                 self._advance(txn, page)
         except Exception as error:  # noqa: BLE001  the one who waits makes an answer of it
             page.answer.errback(error)

@@ -54,6 +54,7 @@ class SearchFace:
         with self._store.read() as txn:
             if query.paged_results_cookie is not None:
                 search = self._pages.take(query.paged_results_cookie, context.token, asked)
+                search.act_for(context.token)
             else:
                 search = self._runner.begin(txn, context, _search_request(query))
             etag = self._tag(txn, context, query.dn) if query.scope == "base" else None

@@ -54,7 +54,7 @@ def domain_of(txn: ReadTransaction, schema: Schema, context: Context, tenant: st
         rdns = tuple((AVA("dc", label.encode()),) for label in tenant.split("."))
         name = normalise_dn(schema, parse_dn(format_dn(rdns)))
         number, entry_id = txn.find(name)
-        check_visible(txn, context, number, entry_id, txn.record(number, entry_id))
+        check_visible(txn, schema, context, number, entry_id, txn.record(number, entry_id))
     except (InvalidValue, ValueError, NoSuchEntry, DirectoryError):
         raise absent from None
     known = txn.naming_contexts().get(name)

@@ -64,6 +64,7 @@ def administrator_context(txn: ReadTransaction) -> Context:
         is_administrator=True,
         is_anonymous=False,
         authenticated_by=AuthenticatedBy.LOCAL_SOCKET,
+        bypass=True,
         authenticated_at=time.time(),
     )
     controls = (Control(MANAGE_DSA_IT, False, None),)

@@ -110,8 +110,11 @@ class Callers:
         if not request.channel.is_confidential:
             raise Problem(403, "credentials are taken over HTTPS or the local socket only")
         digest = hmac.digest(self._key, headers[0].encode("latin-1"), hashlib.sha256)
-        if hmac.compare_digest(digest, proved.digest) and self._is_live(proved.header_token):
-            return succeed(proved.header_token)
+        if hmac.compare_digest(digest, proved.digest):
+            current = self._live(proved.header_token)
+            if current is not None:
+                proved.header_token = current
+                return succeed(current)
         scheme, _, credentials = headers[0].partition(" ")
         name, credentials = scheme.casefold(), credentials.strip()
         if name == "basic":
@@ -127,21 +130,25 @@ class Callers:
 
         return verified.addCallback(keep)
 
-    def _is_live(self, token: Token) -> bool:
+    def _live(self, token: Token) -> Token | None:
+        """The token as its bearer's groups are now; None when he may no longer act."""
         with self._store.read() as txn:
             try:
                 self._liveness.check_token(txn, token, self._now())
             except NotLive as error:
                 _log.info("%s may no longer act: %s", token.dn.decode(), error.reason)
-                return False
-        return True
+                return None
+            return self._liveness.current(txn, token)
 
     def _of_channel(self, channel: Channel, proved: Proved) -> Token:
         """Whom a certificate or the local socket stands for; nobody when no entry belongs to it."""
         if not channel.has_external_identity:
             return ANONYMOUS
-        if proved.channel is channel and self._is_live(proved.channel_token):
-            return proved.channel_token
+        if proved.channel is channel:
+            current = self._live(proved.channel_token)
+            if current is not None:
+                proved.channel_token = current
+                return current
         try:
             with self._store.read() as txn:
                 token = self._authenticator.authenticate_external(

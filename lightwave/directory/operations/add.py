@@ -114,7 +114,7 @@ def find_superior(
     record = txn.record(tenant, parent)
     if record.flags & TOMBSTONE:
         hide_deleted(txn, schema, context, tenant, parent)
-    check_right(txn, context, tenant, parent, record, Right.CREATE_CHILD)
+    check_right(txn, schema, context, tenant, parent, record, Right.CREATE_CHILD)
     classes = classes_of(txn, schema, record).oids
     dn = txn.dn(tenant, parent, record)
     if REFERRAL in classes and not context.manages_dsa_it:

@@ -57,7 +57,7 @@ def _compare(txn: ReadTransaction, schema: Schema, context: Context, request: Co
     record = txn.record(place.tenant, place.entry_id)
     if record.flags & TOMBSTONE:
         hide_deleted(txn, schema, context, place.tenant, place.entry_id)
-    decision = check_visible(txn, context, place.tenant, place.entry_id, record)
+    decision = check_visible(txn, schema, context, place.tenant, place.entry_id, record)
     if not context.manages_dsa_it and is_referral(txn, schema, record):
         raise referral(txn, txn.dn(place.tenant, place.entry_id), record)
     wanted = describe(schema, request.attribute)

@@ -48,7 +48,7 @@ def apply(
     dn = txn.dn(place.tenant, place.entry_id, record)
     if REFERRAL in classes.oids and not context.manages_dsa_it:
         raise referral(txn, dn, record)
-    check_access(txn, context, place.tenant, place.entry_id, record)
+    check_access(txn, schema, context, place.tenant, place.entry_id, record)
     if txn.has_children(place.tenant, place.entry_id):
         raise DirectoryError(ResultCode.NOT_ALLOWED_ON_NON_LEAF, "subordinate objects must be deleted first")
     if record.flags & CONTEXT:
@@ -61,11 +61,13 @@ def apply(
     bury(txn, context, draft)
 
 
-def check_access(txn: ReadTransaction, context: Context, tenant: int, entry_id: int, record: Record) -> None:
+def check_access(
+    txn: ReadTransaction, schema: Schema, context: Context, tenant: int, entry_id: int, record: Record
+) -> None:
     """MS-ADTS §5.1.3: the right to delete the entry, or to delete children of its superior."""
     try:
-        check_right(txn, context, tenant, entry_id, record, Right.DELETE)
+        check_right(txn, schema, context, tenant, entry_id, record, Right.DELETE)
     except DirectoryError:
         if not record.parent:
             raise denied(context) from None
-        check_right(txn, context, tenant, record.parent, None, Right.DELETE_CHILD)
+        check_right(txn, schema, context, tenant, record.parent, None, Right.DELETE_CHILD)

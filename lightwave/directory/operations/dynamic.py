@@ -54,7 +54,7 @@ def apply(txn: WriteTransaction, schema: Schema, context: Context, request: Refr
     record = txn.record(place.tenant, place.entry_id)
     if record.flags & TOMBSTONE:
         hide_deleted(txn, schema, context, place.tenant, place.entry_id)
-    check_right(txn, context, place.tenant, place.entry_id, record, Right.WRITE_PROPERTY)
+    check_right(txn, schema, context, place.tenant, place.entry_id, record, Right.WRITE_PROPERTY)
     if not record.flags & DYNAMIC or record.flags & TOMBSTONE:
         raise DirectoryError(ResultCode.OBJECT_CLASS_VIOLATION, "the entry is not dynamic")
     ttl = bounded_ttl(request.ttl)

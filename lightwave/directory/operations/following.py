@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from lightwave.directory.access.attribute_set import ALL
+from lightwave.directory.access.token import Token
 from lightwave.directory.ldap.controls import Control
 from lightwave.directory.ldap.filters import And, Filter, Not, Or, Present
 from lightwave.directory.ldap.requests import SearchRequest
@@ -116,6 +117,12 @@ class Follower(ABC):
     @abstractmethod
     def _shape(self, search: Search, candidate: Candidate) -> bytes:
         """A candidate that passed, as it is sent."""
+
+    def act_for(self, token: Token) -> None:
+        """Goes on with what the requester is now: his groups may have changed since it began."""
+        if token is not self._context.token:
+            self._context = replace(self._context, token=token)
+            self._search.act_for(token)
 
     def advance(
         self, txn: ReadTransaction, schema: Schema, out: list[bytes], *, octets: int, until: float

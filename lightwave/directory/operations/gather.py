@@ -11,6 +11,7 @@ from typing import NamedTuple
 from lightwave.directory.access.attribute_set import ALL, AttributeSet
 from lightwave.directory.access.decision import Decision, decide, relation_of
 from lightwave.directory.access.descriptor import effective_descriptor
+from lightwave.directory.access.guid import Guid
 from lightwave.directory.access.rights import READ, Right
 from lightwave.directory.ldap.dn import RDN, DNSyntaxError
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
@@ -79,7 +80,7 @@ def missing(
         entry_id = record.parent  # the container: nothing is below a tombstone
         record = txn.record(tenant, entry_id)
     try:
-        check_visible(txn, context, tenant, entry_id, record)
+        check_visible(txn, schema, context, tenant, entry_id, record)
     except DirectoryError as unseen:
         return unseen
     matched = txn.dn(tenant, entry_id)
@@ -125,7 +126,7 @@ def referral(txn: ReadTransaction, dn: bytes, record: Record) -> DirectoryError:
 
 
 def check_visible(
-    txn: ReadTransaction, context: Context, tenant: int, entry_id: int, record: Record
+    txn: ReadTransaction, schema: Schema, context: Context, tenant: int, entry_id: int, record: Record
 ) -> Decision:
     """The decision about an entry; raises DirectoryError noSuchObject when the requester may not see it."""
     token = context.token
@@ -137,7 +138,13 @@ def check_visible(
 
 
 def check_right(
-    txn: ReadTransaction, context: Context, tenant: int, entry_id: int, record: Record | None, wanted: Right
+    txn: ReadTransaction,
+    schema: Schema,
+    context: Context,
+    tenant: int,
+    entry_id: int,
+    record: Record | None,
+    wanted: Right,
 ) -> Decision:
     """The decision about an entry; raises DirectoryError unless it grants all rights that are `wanted`."""
     token = context.token
@@ -147,6 +154,19 @@ def check_right(
     if decision.rights & wanted != wanted:
         raise denied(context, is_write=wanted & READ != wanted)
     return decision
+
+
+def check_control_right(
+    txn: ReadTransaction,
+    schema: Schema,
+    context: Context,
+    tenant: int,
+    entry_id: int,
+    record: Record | None,
+    right: Guid,
+) -> None:
+    """Raises DirectoryError unless the requester has the control access right on the entry; see `control_rights`."""
+    check_right(txn, schema, context, tenant, entry_id, record, Right.CONTROL_ACCESS)
 
 
 def check_attribute_right(

@@ -147,7 +147,13 @@ class RequestedView(NamedTuple):
 
 
 def _identity(token: Token) -> tuple[bytes, ...]:
-    return (b"%d" % token.tenant, b"%d" % (token.entry_id or 0), token.guid, b"%d" % token.is_administrator)
+    return (
+        b"%d" % token.tenant,
+        b"%d" % (token.entry_id or 0),
+        token.guid,
+        *sorted(token.sids),
+        token.authenticated_by.value.encode(),
+    )
 
 
 def _search_parts(request: SearchRequest) -> tuple[bytes, ...]:

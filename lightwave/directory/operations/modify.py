@@ -84,7 +84,7 @@ def gather(txn: ReadTransaction, schema: Schema, context: Context, request: Modi
     if record.flags & TOMBSTONE:
         hide_deleted(txn, schema, context, place.tenant, place.entry_id)
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "a deleted entry can't be changed")
-    decision = check_right(txn, context, place.tenant, place.entry_id, record, Right.WRITE_PROPERTY)
+    decision = check_right(txn, schema, context, place.tenant, place.entry_id, record, Right.WRITE_PROPERTY)
     if decision.writable is not ALL:
         for change in (*changes, *secrets):
             check_attribute_right(txn, context, decision.writable, change.description)

@@ -65,7 +65,9 @@ def gather(
     is_own = token.tenant == place.tenant and token.entry_id == place.entry_id
     if not (is_own and request.old is not None):
         try:
-            decision = check_right(txn, context, place.tenant, place.entry_id, record, Right.WRITE_PROPERTY)
+            decision = check_right(
+                txn, schema, context, place.tenant, place.entry_id, record, Right.WRITE_PROPERTY
+            )
             check_attribute_right(txn, context, decision.writable, secrets[0].description)
         except DirectoryError:
             if is_own:

@@ -132,7 +132,7 @@ class WritePipeline:
         """Runs `apply` as one operation of its own: for services whose writes are not LDAP requests."""
 
         def in_transaction(txn: WriteTransaction) -> Outcome:
-            self._check_live(txn, context)
+            self._live(txn, context)
             return apply(txn, self._schemas.current(txn))
 
         self._committer.submit(in_transaction, lambda result: self._finish(context, result, done))
@@ -172,9 +172,9 @@ class WritePipeline:
                 concerned = [one for one in write.parsed.attributes if is_prepared(one.type)]
                 if not concerned:
                     return []
-                self._check_live(txn, context)
+                context = self._live(txn, context)
             else:
-                self._check_live(txn, context)
+                context = self._live(txn, context)
                 gathered = modify.gather(txn, schema, context, request)
                 target = gathered.target
                 changed = (change.description for change in (*gathered.changes, *gathered.secrets))
@@ -199,7 +199,7 @@ class WritePipeline:
     def _plan_password(self, context: Context, request: PasswordModifyRequest) -> list[Preparation]:
         with self._store.read() as txn:
             schema = self._schemas.current(txn)
-            self._check_live(txn, context)
+            context = self._live(txn, context)
             target = password_modify.gather(txn, schema, context, request).target
             changes = password_modify.as_modify(request)
             planned = [preparer.plan(txn, schema, context, changes, target) for preparer in self._preparers]
@@ -228,8 +228,8 @@ class WritePipeline:
 
     def _apply(self, write: Write, txn: WriteTransaction) -> Outcome:
         """One write inside the transaction."""
-        context, request, effects = write.context, write.request, write.effects
-        self._check_live(txn, context)
+        request, effects = write.request, write.effects
+        context = self._live(txn, write.context)
         schema = self._schemas.current(txn)
         if isinstance(request, ModifyRequest):
             modify.apply(txn, schema, context, request, effects, self._plugins)
@@ -260,26 +260,28 @@ class WritePipeline:
 
     def _apply_controlled(self, write: Write, txn: WriteTransaction) -> Outcome:
         """The same for a write with controls."""
-        self._check_live(txn, write.context)
-        controls = WriteControls(write.context, write.request)
+        context = self._live(txn, write.context)
+        controls = WriteControls(context, write.request)
         schema = self._schemas.current(txn)
         controls.before(txn, schema)
-        if isinstance(write.request, ModifyRequest) and undelete.is_undelete(
-            schema, write.context, write.request
-        ):
-            undelete.apply(txn, schema, write.context, write.request, self._plugins)
+        if isinstance(write.request, ModifyRequest) and undelete.is_undelete(schema, context, write.request):
+            undelete.apply(txn, schema, context, write.request, self._plugins)
             outcome = SUCCESS
-        elif isinstance(write.request, DeleteRequest) and write.context.has_control(TREE_DELETE):
-            tree_delete.apply_small(txn, schema, write.context, write.request, self._plugins)
+        elif isinstance(write.request, DeleteRequest) and context.has_control(TREE_DELETE):
+            tree_delete.apply_small(txn, schema, context, write.request, self._plugins)
             outcome = SUCCESS
         else:
             outcome = self._apply(write, txn)
         answered = controls.after(txn, self._schemas.current(txn))
         return replace(outcome, controls=answered) if answered else outcome
 
-    def _check_live(self, txn: ReadTransaction, context: Context) -> None:
-        if self._liveness is not None:
-            self._liveness.check_live(txn, context)
+    def _live(self, txn: ReadTransaction, context: Context) -> Context:
+        """The request's surroundings with what the requester is now; raises DirectoryError when he may not act."""
+        if self._liveness is None:
+            return context
+        self._liveness.check_live(txn, context)
+        token = self._liveness.current(txn, context.token)
+        return context if token is context.token else replace(context, token=token)
 
     def _finish(self, context: Context, result: Outcome | BaseException, done: Done) -> None:
         """The one exit: every outcome passes here once, is logged where it is our fault, and goes to `done`."""

@@ -104,6 +104,9 @@ class Liveness(Protocol):
     def check_live(self, txn: ReadTransaction, context: Context) -> None:
         """Raises DirectoryError when the requester may no longer act."""
 
+    def current(self, txn: ReadTransaction, token: Token) -> Token:
+        """The requester's token with the groups that he has now: the same where they have not changed."""
+
     def renewed(self, txn: WriteTransaction, token: Token) -> Token:
         """The requester's token after a write that set secrets: another where they are his own, else the same.
 

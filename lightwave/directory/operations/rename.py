@@ -130,7 +130,7 @@ def _check_entry(
 ) -> None:
     if REFERRAL in classes.oids and not context.manages_dsa_it:
         raise referral(txn, txn.dn(place.tenant, place.entry_id, record), record)
-    check_right(txn, context, place.tenant, place.entry_id, record, Right.WRITE_PROPERTY)
+    check_right(txn, schema, context, place.tenant, place.entry_id, record, Right.WRITE_PROPERTY)
     if record.flags & CONTEXT:
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "a naming context can't be renamed")
     if record.flags & TOMBSTONE or is_deleted_objects(txn, schema, place.tenant, record):
@@ -170,8 +170,8 @@ def _new_parent(
     above = txn.record(tenant, parent)
     if above.flags & TOMBSTONE:
         hide_deleted(txn, schema, context, tenant, parent)
-    check_right(txn, context, place.tenant, place.entry_id, record, Right.DELETE)
-    check_right(txn, context, tenant, parent, above, Right.CREATE_CHILD)
+    check_right(txn, schema, context, place.tenant, place.entry_id, record, Right.DELETE)
+    check_right(txn, schema, context, tenant, parent, above, Right.CREATE_CHILD)
     classes = classes_of(txn, schema, above).oids
     if ALIAS in classes:
         raise DirectoryError(ResultCode.ALIAS_PROBLEM, "new superior is an alias")

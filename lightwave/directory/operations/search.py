@@ -10,6 +10,7 @@ an indexed equality with a handful of candidates) is one `start` and one `advanc
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol, cast, final
 
 from lightwave.directory.access.attribute_set import ALL, AttributeSet
@@ -324,6 +325,13 @@ class Search:
         if now > self._deadline:
             raise DirectoryError(ResultCode.TIME_LIMIT_EXCEEDED, "")
         return now > until
+
+    def act_for(self, token: Token) -> None:
+        """Goes on with what the requester is now: his groups may have changed since it began."""
+        if token is not self._context.token:
+            self._context = replace(self._context, token=token)
+            self._allowed.clear()
+            self._shared_readable = ALL if token.is_administrator else None
 
     def narrow(self, condition: Resolved) -> None:
         """Asks a further condition of each candidate."""

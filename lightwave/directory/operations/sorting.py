@@ -16,6 +16,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import final
 
+from lightwave.directory.access.token import Token
 from lightwave.directory.ldap.controls import Control
 from lightwave.directory.ldap.requests import SearchRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
@@ -141,6 +142,12 @@ class SortedSearch:
     def damaged(self) -> int:
         """Records that were passed over because they are damaged."""
         return self._search.damaged
+
+    def act_for(self, token: Token) -> None:
+        """As `Search.act_for`; what is in its order already stays there, and is read with the present rights."""
+        for search in (self._search, self._unsorted):
+            if search is not None:
+                search.act_for(token)
 
     def advance(
         self, txn: ReadTransaction, out: list[bytes], *, entries: int, octets: int, until: float

@@ -97,7 +97,7 @@ def check_entry(
     txn: ReadTransaction, schema: Schema, context: Context, tenant: int, entry_id: int, record: Record
 ) -> None:
     """Raises DirectoryError when the requester may not delete the entry, or nobody may; children don't matter."""
-    delete.check_access(txn, context, tenant, entry_id, record)
+    delete.check_access(txn, schema, context, tenant, entry_id, record)
     reason = ""
     if record.flags & CONTEXT:
         reason = "a naming context can't be deleted"

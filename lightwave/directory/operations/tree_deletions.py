@@ -93,6 +93,7 @@ class TreeDeletions:
     ) -> tuple[TreeDeletion, tuple[Control, ...]]:
         if self._liveness is not None:
             self._liveness.check_live(txn, context)
+            context = replace(context, token=self._liveness.current(txn, context.token))
         schema = self._schemas.current(txn)
         controls = WriteControls(context, request)
         controls.before(txn, schema)
@@ -152,7 +153,11 @@ class TreeDeletions:
         self._has_looked = True
         for deletion in left:
             _log.info("the deletion of a subtree goes on where another process left it")
-            self._run(deletion, _context_of(deletion, self._store.now), _finished)
+            context = _context_of(deletion, self._store.now)
+            if self._liveness is not None:
+                with self._store.read() as txn:
+                    context = replace(context, token=self._liveness.current(txn, context.token))
+            self._run(deletion, context, _finished)
         return bool(left)
 
     def _is_left(self, deletion: TreeDeletion) -> bool:
@@ -185,5 +190,6 @@ def _context_of(deletion: TreeDeletion, now: Callable[[], float]) -> Context:
         is_administrator=deletion.is_administrator,
         is_anonymous=False,
         authenticated_by=AuthenticatedBy.NOTHING,
+        groups_generation=-1,
     )
     return Context(token, Limits(), (), now)

@@ -71,7 +71,7 @@ def apply(
     record = txn.record(place.tenant, place.entry_id)
     if not record.flags & TOMBSTONE:
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "the entry is not deleted")
-    _check_access(txn, context, place.tenant, place.entry_id, record)
+    _check_access(txn, schema, context, place.tenant, place.entry_id, record)
     dn = _new_name(schema, request.changes) or b""
     name = normalised_name(schema, dn)
     try:
@@ -106,17 +106,17 @@ def apply(
 
 
 def _check_access(
-    txn: WriteTransaction, context: Context, tenant: int, entry_id: int, record: Record
+    txn: WriteTransaction, schema: Schema, context: Context, tenant: int, entry_id: int, record: Record
 ) -> None:
     """§3.1.1.5.3.7.1: to write the tombstone, and the control access right at its naming context.
 
     The right to create a child at the new place is decided with the place.
     """
-    check_right(txn, context, tenant, entry_id, record, Right.WRITE_PROPERTY)
+    check_right(txn, schema, context, tenant, entry_id, record, Right.WRITE_PROPERTY)
     lineage = txn.place(tenant, record.parent).lineage
     for root in txn.naming_contexts().values():
         if root.tenant == tenant and root.entry_id in lineage:
-            check_right(txn, context, tenant, root.entry_id, None, Right.CONTROL_ACCESS)
+            check_right(txn, schema, context, tenant, root.entry_id, None, Right.CONTROL_ACCESS)
 
 
 def _content(

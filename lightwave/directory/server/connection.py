@@ -254,6 +254,9 @@ class LDAPConnection(protocol.Protocol):
             return True
         try:
             self._live_until = self.service.liveness.check_token(txn, token, now)
+            current = self.service.liveness.current(txn, token)
+            if current is not token:  # his groups have changed
+                self.set_token(current)
             self._live_in = txn.id
         except NotLive as error:
             log.info("connection %d: %s may no longer act: %s", self.number, token.dn.decode(), error.reason)

@@ -235,6 +235,7 @@ class ConnectionFollowers:
             if not self._connection.is_live(txn):
                 return  # the account was disabled meanwhile: the connection ends
             schema = self.service.schemas.current(txn)
+            follower.act_for(self._connection.token)
             self._advance(txn, schema, follower, out)
         if out:
             self._connection.send(b"".join(out))

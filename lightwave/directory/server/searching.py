@@ -229,6 +229,7 @@ class RunningSearches:
             return None
         connection.session.stands_for(message_id, waiting.octets)
         waiting.search.message_id = message_id
+        waiting.search.act_for(connection.token)
         return waiting.search
 
     def _advance(
@@ -331,6 +332,7 @@ class RunningSearches:
         with self._connection.service.store.read() as txn:
             if not self._connection.is_live(txn):
                 return  # the account was disabled meanwhile: the connection ends
+            search.act_for(self._connection.token)
             self._advance(txn, search, left, out, began)
         if out:
             self._connection.send(b"".join(out))

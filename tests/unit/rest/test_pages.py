@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lightwave.directory.access.sid import EVERYONE
 from lightwave.rest.pages import KEPT_SECONDS, MOST_PAGED, MOST_PER_IDENTITY, Pages
 from lightwave.web.problems import Problem
 from web_memory import ADMINISTRATOR, PERSON
@@ -44,7 +45,7 @@ def test_a_cookie_works_once_with_another_token_of_the_same_identity() -> None:
         ADMINISTRATOR,
         replace(PERSON, tenant=2),
         replace(PERSON, guid=bytes(15) + b"x"),
-        replace(PERSON, groups=frozenset({b"g"})),
+        replace(PERSON, bypass=True),
         replace(PERSON, credential_version=1),
     ],
 )
@@ -55,6 +56,12 @@ def test_neg_017_a_cookie_of_another(other: Any) -> None:
         kept.take(cookie, other, "query")
     assert refused.value.status == 410
     assert kept.take(cookie, PERSON, "query") is not None
+
+
+def test_other_groups_since_are_no_other_identity() -> None:
+    kept = pages(Clock())
+    cookie = keep(kept, "search")
+    assert kept.take(cookie, replace(PERSON, sids=frozenset({EVERYONE})), "query") is not None
 
 
 def test_another_query_is_told_so_and_costs_nothing() -> None:
