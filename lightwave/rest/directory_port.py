@@ -50,6 +50,7 @@ class Contexts:
             controls=controls,
             now=self._now,
             peer=request.channel.address,
+            protocol="rest",
             secure=request.channel.is_confidential,
             correlation=request.correlation,
         )

@@ -30,6 +30,7 @@ from lightwave.directory.store.errors import EntryExists, NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import TOMBSTONE
 from lightwave.directory.store.restoring import derive, load
+from lightwave.identity.audit_trail import AuditTrail
 from lightwave.server.offline import administrator_context
 
 SLICE = 200
@@ -145,7 +146,13 @@ def _restore_slice(
             try:
                 schema = schemas.current(child)
                 done = restore_entry(
-                    child, schema, context, default_plugins(), source, source_id, places.get(source_id)
+                    child,
+                    schema,
+                    context,
+                    (*default_plugins(), AuditTrail()),
+                    source,
+                    source_id,
+                    places.get(source_id),
                 )
             except (DirectoryError, EntryExists) as error:
                 child.abort()

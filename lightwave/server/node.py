@@ -41,6 +41,7 @@ from lightwave.directory.store.commit import Committer
 from lightwave.directory.store.environment import Store
 from lightwave.directory.store.keyring import Keyring
 from lightwave.identity.administrator_rule import AdministratorRule
+from lightwave.identity.audit_trail import AuditTrail
 from lightwave.identity.authentication import Authenticator
 from lightwave.identity.hashing import HashingCost
 from lightwave.identity.liveness import TokenLiveness
@@ -107,7 +108,7 @@ def write_pipeline(
         committer,
         schemas,
         (PasswordPrepare(hashing), ServerKeyPrepare(schemas.latest)),
-        (*default_plugins(), AdministratorRule(), PolicyRule()),
+        (*default_plugins(), AdministratorRule(), PolicyRule(), AuditTrail()),
         threads,
         new_guid=new_guid,
         liveness=liveness,

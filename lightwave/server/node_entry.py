@@ -9,6 +9,7 @@ from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.store.environment import Store
 from lightwave.directory.store.errors import NoSuchEntry
+from lightwave.identity.audit_trail import AuditTrail
 from lightwave.server.offline import administrator_context
 
 
@@ -21,7 +22,9 @@ def rename_node(store: Store, schemas: SchemaSource, old: str, new: str) -> None
             txn.find(normalise_dn_text(schema, dn))
         except NoSuchEntry:
             return
-        rename.apply(txn, schema, context, ModifyDNRequest(dn, rdn, True, None), default_plugins())
+        rename.apply(
+            txn, schema, context, ModifyDNRequest(dn, rdn, True, None), (*default_plugins(), AuditTrail())
+        )
         change = Modification(ModifyKind.REPLACE, "dNSHostName", (new.encode(),))
         request = ModifyRequest(rdn + b",cn=nodes,cn=config", (change,))
-        modify.apply(txn, schema, context, request, (), default_plugins())
+        modify.apply(txn, schema, context, request, (), (*default_plugins(), AuditTrail()))

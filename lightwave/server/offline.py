@@ -29,6 +29,7 @@ from lightwave.directory.server.server_keys import ServerKeyPrepare
 from lightwave.directory.store.environment import Store
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.identity.administrator import administrator
+from lightwave.identity.audit_trail import AuditTrail
 from lightwave.identity.password_attributes import PasswordPrepare
 from lightwave.identity.policy_rule import PolicyRule
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration
@@ -68,7 +69,7 @@ def administrator_context(txn: ReadTransaction) -> Context:
         authenticated_at=time.time(),
     )
     controls = (Control(MANAGE_DSA_IT, False, None),)
-    return Context(token, UNBOUNDED, controls, time.time, peer="command line", secure=True)
+    return Context(token, UNBOUNDED, controls, time.time, peer="command line", protocol="local", secure=True)
 
 
 def bulk_import(
@@ -140,7 +141,7 @@ def write_now(
     with store.write() as txn:
         schema = schemas.current(txn)
         context = administrator_context(txn)
-        plugins = (*default_plugins(), PolicyRule())
+        plugins = (*default_plugins(), PolicyRule(), AuditTrail())
         if isinstance(request, AddRequest):
             add.apply(txn, schema, context, request, uuid.uuid4().bytes, (), plugins)
         elif isinstance(request, ModifyRequest):

@@ -158,7 +158,7 @@ def _administrators_context(tree: Tree, guid: bytes) -> Context:
         authenticated_by=AuthenticatedBy.LOCAL_SOCKET,
         bypass=True,
     )
-    return Context(token, ADMINISTRATOR_LIMITS, (), time.time, secure=True)
+    return Context(token, ADMINISTRATOR_LIMITS, (), time.time, protocol="local", secure=True)
 
 
 def _check_empty(folder: Path, option: str) -> None:

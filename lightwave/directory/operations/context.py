@@ -57,6 +57,8 @@ class Context:
     """seconds since the epoch"""
     peer: str = ""
     """address of the client, for logs"""
+    protocol: str = ""
+    """over which the request came: ldap, rest, local …; for the audit"""
     secure: bool = False
     """the connection is encrypted or local"""
     correlation: str = ""

@@ -277,6 +277,7 @@ class LDAPConnection(protocol.Protocol):
                 controls=controls,
                 now=self.service.now,
                 peer=self.channel.address,
+                protocol="ldap",
                 secure=self.channel.is_confidential,
                 correlation=f"c{self.number}",
             )

@@ -1,10 +1,10 @@
 """Backup: one snapshot of what the store knows, as rows; while other processes read and write.
 
 A backup holds what can't be computed: `entries`, `stamps`, `links`, `unlinked`, `secrets` (sealed as they stand),
-`descriptors`, `meta`, and the rows of `changes` that tell of removals. Everything else follows from these and is made
-again by a restore (repair.py). An increment holds the same of the entries that changed after the last USN of another
-backup, and all of `meta` and `descriptors`. Removals are forgotten after a day: an increment that reaches further back
-lists the entries that there are (`present`) instead.
+`descriptors`, `meta`, `audit`, and the rows of `changes` that tell of removals. Everything else follows from these and
+is made again by a restore (repair.py). An increment holds the same of the entries that changed after the last USN of
+another backup, the events of the audit since then, and all of `meta` and `descriptors`. Removals are forgotten after a
+day: an increment that reaches further back lists the entries that there are (`present`) instead.
 
 One read transaction lasts as long as the backup: meanwhile LMDB keeps the pages of that snapshot, so the store's file
 may grow by what is written in that time. Space is used again afterwards.
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from lightwave.directory.store import layout
+from lightwave.directory.store import audit_rows, layout
 from lightwave.directory.store.backup_file import (
     PART_SIZE,
     BackupError,
@@ -27,7 +27,7 @@ from lightwave.directory.store.backup_file import (
     Part,
     Progress,
 )
-from lightwave.directory.store.errors import DamagedRecord
+from lightwave.directory.store.errors import DamagedEvent, DamagedRecord
 from lightwave.directory.store.layout import entry_key
 from lightwave.directory.store.record import decode_record
 from lightwave.directory.store.stamps import decode_stamps
@@ -46,7 +46,8 @@ BY_ENTRY = ("entries", "stamps", "links", "unlinked", "secrets")
 
 REMOVALS = "removals"
 PRESENT = "present"
-DATABASES = (*WHOLE, *BY_ENTRY, REMOVALS, PRESENT)
+AUDIT = "audit"
+DATABASES = (*WHOLE, *BY_ENTRY, AUDIT, REMOVALS, PRESENT)
 
 _PROGRESS = 1_000
 
@@ -114,6 +115,8 @@ class _Writing:
         for name in BY_ENTRY:
             count = self._put(name, self._all(name) if changed is None else self._of(name, changed))
             entries = count if name == "entries" else entries
+        told = None if base is None else {(tenant, node): last for tenant, node, last in base.audit}
+        self._put(AUDIT, audit_rows.all_rows(self._transaction, told))
         removed = self._put(REMOVALS, self._removals(since))
         counters = self._transaction.counters()
         if base is not None and counters.purged_usn > since:
@@ -135,6 +138,7 @@ class _Writing:
                 origin.node,
                 origin.recovery,
                 parts,
+                tuple(audit_rows.chains(self._transaction)),
             )
 
         return self._writer.finish(describe)
@@ -149,7 +153,8 @@ class _Writing:
 
     def _put(self, name: str, rows: Rows) -> int:
         """Write rows of a database; how many."""
-        total = self._raw.stat(self._database(name))["entries"]
+        database = self._database(name)
+        total = self._raw.stat(database)["entries"] if database is not None else 0
         count = 0
         for key, value in rows:
             if name == "entries":
@@ -161,10 +166,10 @@ class _Writing:
         self._progress(name, count, count)
         return count
 
-    def _database(self, name: str) -> lmdb._Database:
+    def _database(self, name: str) -> lmdb._Database | None:
         if name in (REMOVALS, PRESENT):
             name = "changes" if name == REMOVALS else "entries"
-        database: lmdb._Database = getattr(self._databases, name)
+        database: lmdb._Database | None = getattr(self._databases, name)
         return database
 
     def _all(self, name: str) -> Rows:
@@ -208,7 +213,7 @@ def verify_backup(backup: BackupFile, progress: Progress = lambda what, done, to
         counts[part.database] += len(rows)
         try:
             _check_rows(part.database, rows)
-        except (DamagedRecord, ValueError, struct.error) as error:
+        except (DamagedRecord, DamagedEvent, ValueError, struct.error) as error:
             raise BackupError(f"{backup.path} holds what no store does: {error}") from None
         progress("verifying", part.offset + part.size, end)
     if not counts["meta"] or (counts["entries"], counts[REMOVALS]) != (manifest.entries, manifest.removed):
@@ -227,6 +232,9 @@ def _check_rows(database: str, rows: list[tuple[bytes, bytes]]) -> None:
         for key, value in rows:
             _sized(key, 16)
             _sized(value, layout.LINK_VALUE_SIZE)
+    elif database == AUDIT:
+        for key, value in rows:
+            audit_rows.check_row(key, value)
     elif database == REMOVALS:
         for key, value in rows:
             _sized(key, 8)

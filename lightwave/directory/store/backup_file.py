@@ -65,7 +65,7 @@ class Manifest:
     one. since: the last USN of the base, 0 for a full one. usn, clock: the last of the store. server: GUID of the
     originating server that made it. store_format: of the rows. entries, removed: how many are told of. node: what the
     layers above want to know when they restore. recovery: the tenants' data keys, wrapped for the recovery key alone
-    (`Keyring.recovery_wraps`).
+    (`Keyring.recovery_wraps`). audit: how far the chains of the audit had come, as (tenant, node, sequence).
     """
 
     identity: bytes
@@ -81,6 +81,7 @@ class Manifest:
     node: dict[str, Any]
     recovery: dict[str, Any] = field(repr=False)
     parts: tuple[Part, ...] = ()
+    audit: tuple[tuple[int, int, int], ...] = ()
 
     @property
     def is_full(self) -> bool:
@@ -104,6 +105,7 @@ class Manifest:
                 "created": self.created,
                 "node": self.node,
                 "recovery": self.recovery,
+                "audit": self.audit,
                 "parts": [
                     [one.database, one.offset, one.size, one.unpacked, one.rows, one.sha256]
                     for one in self.parts
@@ -140,6 +142,7 @@ class Manifest:
                     Part(str(name), int(offset), int(size), int(unpacked), int(rows), str(digest))
                     for name, offset, size, unpacked, rows, digest in content["parts"]
                 ),
+                tuple((int(tenant), int(node), int(last)) for tenant, node, last in content.get("audit", ())),
             )
         except (KeyError, TypeError, IndexError) as error:
             raise ValueError("no manifest") from error

@@ -39,9 +39,12 @@ def compact_file(data: Path, progress: Progress = lambda what, done, total: None
 
 def _copy(source: lmdb.Environment, copy: lmdb.Environment, progress: Progress) -> None:
     with source.begin() as raw:
-        if raw.stat()["entries"] != len(layout.DATABASES):
-            raise StoreError("the store has databases that this program does not know")
+        names = set(raw.cursor().iternext(keys=True, values=False))
+    if names - {name.encode() for name, _, _ in layout.DATABASES}:
+        raise StoreError("the store has databases that this program does not know")
     for name, duplicates, fixed in layout.DATABASES:
+        if name in layout.LATER and name.encode() not in names:
+            continue  # its format is an older one, and stays
         old = source.open_db(name.encode(), dupsort=duplicates, dupfixed=fixed, create=False)
         new = copy.open_db(name.encode(), dupsort=duplicates, dupfixed=fixed)
         with source.begin() as raw:

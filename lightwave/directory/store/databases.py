@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import lmdb
 
 from lightwave.directory.store import layout
-
-if TYPE_CHECKING:
-    import lmdb
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +28,19 @@ class Databases:
     secrets: lmdb._Database
     expiry: lmdb._Database
     meta: lmdb._Database
+    audit: lmdb._Database | None
+    """None where a store of an older format is only read."""
 
 
 def open_databases(environment: lmdb.Environment, *, create: bool) -> Databases:
-    """Open (or create) all databases."""
-    return Databases(
-        **{
-            name: environment.open_db(name.encode(), dupsort=duplicates, dupfixed=fixed, create=create)
-            for name, duplicates, fixed in layout.DATABASES
-        }
-    )
+    """Open (or create) all databases. What an older format has not, is left out."""
+    found: dict[str, lmdb._Database] = {}
+    for name, duplicates, fixed in layout.DATABASES:
+        try:
+            database = environment.open_db(name.encode(), dupsort=duplicates, dupfixed=fixed, create=create)
+        except lmdb.NotFoundError:
+            if name not in layout.LATER:
+                raise
+            continue
+        found[name] = database
+    return Databases(**{**dict.fromkeys(layout.LATER), **found})  # type: ignore[arg-type]  # only `audit` may be None

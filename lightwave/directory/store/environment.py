@@ -71,8 +71,10 @@ class Store:
         environment = _open_environment(path, map_size, max_readers, read_only)
         try:
             environment.reader_check()
-            _check_format(environment, read_only=read_only)
-            databases = open_databases(environment, create=False)
+            upgrades = _check_format(environment) and not read_only
+            databases = open_databases(environment, create=upgrades)
+            if upgrades:
+                _raise_format(environment, databases)
             return cls(environment, databases, keyring, now, read_only)
         except lmdb.Error as error:
             environment.close()
@@ -197,8 +199,8 @@ def _open_environment(path: Path, map_size: int, max_readers: int, read_only: bo
         raise store_error(error) from error
 
 
-def _check_format(environment: lmdb.Environment, *, read_only: bool) -> None:
-    """Refuse a format that is not known; raise an older one's number, so that older programs refuse what we write."""
+def _check_format(environment: lmdb.Environment) -> bool:
+    """Refuse a format that is not known; whether it is an older one."""
     meta = environment.open_db(b"meta", create=False)
     with environment.begin() as raw:
         data = raw.get(layout.META_FORMAT, db=meta)
@@ -210,6 +212,10 @@ def _check_format(environment: lmdb.Environment, *, read_only: bool) -> None:
         )
     if version < layout.OLDEST_FORMAT:
         raise StoreVersionError(f"the store has format {version}, which this program does not know")
-    if version < layout.FORMAT and not read_only:
-        with environment.begin(write=True) as raw:
-            raw.put(layout.META_FORMAT, layout.pack_number(layout.FORMAT), db=meta)
+    return version < layout.FORMAT
+
+
+def _raise_format(environment: lmdb.Environment, databases: Databases) -> None:
+    """Raise an older format's number when its databases are there, so that older programs refuse what we write."""
+    with environment.begin(write=True) as raw:
+        raw.put(layout.META_FORMAT, layout.pack_number(layout.FORMAT), db=databases.meta)

@@ -38,6 +38,10 @@ class DamagedRecord(StoreError):
         self.entry_id = entry_id
 
 
+class DamagedEvent(StoreError):
+    """A row of the audit can't be read: the bytes on the disk are none that were written."""
+
+
 class NoSuchEntry(StoreError):
     """No entry stands at that name or number.
 

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 
 from lightwave.directory.schema.normalisation import NormalisedDN, NormalisedRDN, join_dn
 
-FORMAT = 2
+FORMAT = 3
 """Version of all layouts, in `meta` under b"format".
 
 1: an index's state has no version of its keys (`indexes.KEYS`); the row of a removal does not name the GUID.
-2: it has one; it does.
+2: it has one; it does. There is no database `audit`.
+3: there is.
 
 A store of an older format is opened, and its number raised at the first opening for writing; its rows are read in
 either form and get the new one when they are written next. A later format is refused.
@@ -41,6 +42,7 @@ _LINK_VALUE = struct.Struct(">QQI")
 _EXPIRY = struct.Struct(">QIQ")
 _CHANGE = struct.Struct(">IQ")
 _REMOVAL = struct.Struct(">IQQ")
+_AUDIT = struct.Struct(">IIQ")
 _U32 = struct.Struct(">I")
 _U64 = struct.Struct(">Q")
 
@@ -61,7 +63,10 @@ DATABASES: tuple[tuple[str, bool, bool], ...] = (
     ("secrets", False, False),
     ("expiry", False, False),
     ("meta", False, False),
+    ("audit", False, False),
 )
+LATER = ("audit",)
+"""Databases that stores of older formats lack."""
 
 
 # entries: tenant 4, entry id 8 -> record (record.py)
@@ -207,6 +212,23 @@ def secret_key(tenant: int, entry_id: int, kind: bytes) -> bytes:
 expiry_key = _EXPIRY.pack
 decode_expiry_key = _EXPIRY.unpack
 
+# audit: tenant 4, node 4, sequence 8 -> an event (audit_rows.py); the same and one octet more -> a checkpoint behind it
+audit_key = _AUDIT.pack
+AUDIT_KEY_SIZE = 16
+CHECKPOINT_MARK = b"c"
+
+
+def decode_audit_key(key: bytes) -> tuple[int, int, int]:
+    """(tenant, node, sequence) of the key of an event or of a checkpoint."""
+    tenant, node, sequence = _AUDIT.unpack_from(key)
+    return tenant, node, sequence
+
+
+def audit_prefix(tenant: int, node: int | None = None) -> bytes:
+    """What the keys of a tenant's events begin with; of those of one node."""
+    return _U32.pack(tenant) if node is None else _U32.pack(tenant) + _U32.pack(node)
+
+
 # meta: name -> value
 META_FORMAT = b"format"
 META_COUNTERS = b"counters"
@@ -254,6 +276,7 @@ GENERATION_PREFIX = _GENERATION
 CONTEXT_PREFIX = _CONTEXT
 INDEX_STATE_PREFIX = _INDEX_STATE
 BURIAL_PREFIX = b"burial\0"
+UNSIGNED_PREFIX = b"audit.unsigned\0"
 
 
 def generation_name(tenant: int, name: str) -> bytes:
@@ -285,6 +308,16 @@ def split_dn(joined: bytes) -> NormalisedDN:
 def burial_name(tenant: int, entry_id: int) -> bytes:
     """meta: a tombstone that still has links -> nothing. They go in slices (`WriteTransaction.unlink_slice`)."""
     return BURIAL_PREFIX + _TENANT_ENTRY.pack(tenant, entry_id)
+
+
+def unsigned_name(tenant: int, node: int) -> bytes:
+    """meta: a chain of audit whose last events no checkpoint covers -> when the first of them came, in ms, 8."""
+    return UNSIGNED_PREFIX + _U32.pack(tenant) + _U32.pack(node)
+
+
+def decode_unsigned_name(name: bytes) -> tuple[int, int]:
+    """(tenant, node) of such a name."""
+    return number(name[-8:-4]), number(name[-4:])
 
 
 def index_state_name(number: int, kind: bytes) -> bytes:

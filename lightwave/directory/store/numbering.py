@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import lmdb
 
@@ -41,10 +41,20 @@ class Change:
     fresh: bool = True
 
 
+class AuditHead(NamedTuple):
+    """The last event of a chain (audit_rows.py): its sequence, 0 where there is none, its hash, whether a checkpoint
+    stands behind it.
+    """
+
+    sequence: int
+    hash: bytes
+    is_signed: bool
+
+
 class NumberingTransaction(ReadTransaction):
     """Reads its own writes; bypasses all caches that hold committed state."""
 
-    __slots__ = ("_counters", "_definitions", "_dirty", "_memory", "_parent")
+    __slots__ = ("_audit_heads", "_counters", "_definitions", "_dirty", "_memory", "_parent")
 
     def __init__(
         self, store: Store, raw: lmdb.Transaction[bytes], parent: NumberingTransaction | None
@@ -55,6 +65,7 @@ class NumberingTransaction(ReadTransaction):
         self._counters: Counters | None = None
         self._dirty = False
         self._definitions: IndexDefinitions | None = None
+        self._audit_heads: dict[int, AuditHead] | None = None
 
     # --- the transaction itself ------------------------------------------------------------------------------------
 
@@ -90,6 +101,9 @@ class NumberingTransaction(ReadTransaction):
             parent._counters = self._counters
             parent._dirty = True
             parent._definitions = None
+        if parent is not None and self._audit_heads:
+            for tenant, head in self._audit_heads.items():
+                parent.keep_audit_head(tenant, head)
 
     def abort(self) -> None:
         """Undo everything of this transaction."""
@@ -136,6 +150,22 @@ class NumberingTransaction(ReadTransaction):
             LocalStamp(counters.clock, store.server_number),
             counters.usn,
         )
+
+    def audit_head(self, tenant: int) -> AuditHead | None:
+        """Where this transaction, or one around it, has left the tenant's chain; None where they wrote none of it."""
+        transaction: NumberingTransaction | None = self
+        while transaction is not None:
+            heads = transaction._audit_heads
+            if heads is not None and tenant in heads:
+                return heads[tenant]
+            transaction = transaction._parent
+        return None
+
+    def keep_audit_head(self, tenant: int, head: AuditHead) -> None:
+        """Note how far a tenant's chain has come."""
+        if self._audit_heads is None:
+            self._audit_heads = {}
+        self._audit_heads[tenant] = head
 
     def see_clock(self, remote: int) -> None:
         """Note a clock value of another server; raises `clock.ClockAhead` where it is too far in the future."""

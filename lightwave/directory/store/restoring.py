@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import lmdb
 
 from lightwave.directory.store import layout
-from lightwave.directory.store.backup import BY_ENTRY, PRESENT, REMOVALS, WHOLE
+from lightwave.directory.store.backup import AUDIT, BY_ENTRY, PRESENT, REMOVALS, WHOLE
 from lightwave.directory.store.backup_file import BackupFile, Progress
 from lightwave.directory.store.environment import MAP_SIZE, Store
 from lightwave.directory.store.errors import store_error
@@ -62,7 +62,7 @@ class _Loading:
         """Put all rows; yields the database of each part."""
         for name in WHOLE:
             yield from self._replace(backup, name)
-        for name in (*BY_ENTRY, REMOVALS):
+        for name in (*BY_ENTRY, AUDIT, REMOVALS):
             for rows in backup.parts(name):
                 self._put(name, rows)
                 yield name
@@ -84,7 +84,7 @@ class _Loading:
                     self._remove(raw, key)
             self._put("entries", rows)
             yield "entries"
-        for name in BY_ENTRY[1:]:
+        for name in (*BY_ENTRY[1:], AUDIT):
             for rows in backup.parts(name):
                 self._put(name, rows)
                 yield name

@@ -13,7 +13,15 @@ from pathlib import Path
 import pytest
 
 from lightwave.directory.store import layout
-from lightwave.directory.store.backup import BY_ENTRY, WHOLE, Origin, order_chain, verify_backup, write_backup
+from lightwave.directory.store.backup import (
+    AUDIT,
+    BY_ENTRY,
+    WHOLE,
+    Origin,
+    order_chain,
+    verify_backup,
+    write_backup,
+)
 from lightwave.directory.store.backup_file import BackupError, BackupFile, Manifest
 from lightwave.directory.store.check import check
 from lightwave.directory.store.environment import Store
@@ -109,7 +117,7 @@ def test_of_every_database_it_is_decided_whether_it_is_computed() -> None:
         "tenant_changes",
         "expiry",
     }
-    assert {name for name, _, _ in layout.DATABASES} == {*WHOLE, *BY_ENTRY, *computed}
+    assert {name for name, _, _ in layout.DATABASES} == {*WHOLE, *BY_ENTRY, AUDIT, *computed}
 
 
 def test_a_full_backup_is_the_store(store: Store, tmp_path: Path) -> None:
