@@ -29,8 +29,6 @@ def administrator(txn: ReadTransaction) -> tuple[int, int] | None:
     value = txn.meta(_NAME)
     if value is None:
         return None
-    for tenant in txn.tenants():
-        if txn.tenant_guid(tenant) == value[:16]:
-            entry_id = txn.by_guid(tenant, value[16:])
-            return (tenant, entry_id) if entry_id is not None else None
-    return None
+    tenant = txn.tenant_number(value[:16])
+    entry_id = None if tenant is None else txn.by_guid(tenant, value[16:])
+    return None if tenant is None or entry_id is None else (tenant, entry_id)

@@ -15,6 +15,7 @@ from lightwave.directory.schema.normalisation import NormalisedDN, normalise_dn_
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.indexes import IndexKind, IndexState
+from lightwave.directory.store.layout import SYSTEM_TENANT
 from lightwave.directory.store.reading import ReadTransaction
 
 MAX_NAME = 1_024
@@ -61,12 +62,12 @@ def find_account(txn: ReadTransaction, schema: Schema, name: bytes) -> tuple[int
     domain, slash, account = text.partition("\\")
     if not slash:
         raise InvalidValue("no name of an account")
-    for context in txn.naming_contexts():
+    for context, _ in txn.contexts(SYSTEM_TENANT):
         labels = [rdn.partition(b"=")[2].decode("utf-8", "replace") for rdn in context]
         whole = ".".join(labels)
         if domain.casefold() in (labels[0].casefold(), whole.casefold()):
             return _find_user(txn, schema, f"{account}@{whole}")
-    return None
+    return _find_user(txn, schema, f"{account}@{domain}")
 
 
 def _maybe_dn(txn: ReadTransaction, schema: Schema, name: str) -> tuple[int, int] | None:
@@ -116,10 +117,10 @@ def _with_value(
     except (InvalidValue, NoSuchEntry, UnicodeEncodeError):
         return
     found = 0
-    for tenant in (top[0],) if top is not None else txn.tenants():
-        for entry_id in txn.index_ids(tenant, number, IndexKind.EQUALITY, key):
-            if top is None or txn.is_below(tenant, entry_id, top[1]):
-                yield tenant, entry_id
-                found += 1
-                if found == 2:
-                    return
+    tenant = SYSTEM_TENANT if top is None else top[0]
+    for entry_id in txn.index_ids(tenant, number, IndexKind.EQUALITY, key):
+        if top is None or txn.is_below(tenant, entry_id, top[1]):
+            yield tenant, entry_id
+            found += 1
+            if found == 2:
+                return

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from cryptography import x509
 
 from lightwave.directory.schema.errors import InvalidValue
-from lightwave.directory.schema.normalisation import normalise_value
+from lightwave.directory.schema.normalisation import normalise_dn_text, normalise_value
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.indexes import IndexKind, IndexState
+from lightwave.directory.store.layout import SYSTEM_TENANT
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.identity.administrator import administrator
 from lightwave.identity.names import find_by_dn
@@ -50,13 +51,22 @@ def identify_certificate(
     except InvalidValue:
         found = None
     if found is None:
-        found = _listing_entry(txn, schema, der)
+        found = _listing_entry(txn, schema, _tenant_of(txn, schema, subject), der)
     if found is None:
         raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "no entry belongs to the certificate")
     return found
 
 
-def _listing_entry(txn: ReadTransaction, schema: Schema, der: bytes) -> tuple[int, int] | None:
+def _tenant_of(txn: ReadTransaction, schema: Schema, subject: bytes) -> int:
+    """The tenant in whose domain the subject stands, whether or not there is an entry; else the system's."""
+    try:
+        found = txn.context_above(normalise_dn_text(schema, subject))
+    except InvalidValue:
+        return SYSTEM_TENANT
+    return SYSTEM_TENANT if found is None else found[1].tenant
+
+
+def _listing_entry(txn: ReadTransaction, schema: Schema, tenant: int, der: bytes) -> tuple[int, int] | None:
     attribute = schema.attribute("userCertificate")
     number = txn.attribute_number(attribute.oid) if attribute is not None else None
     if attribute is None or number is None:
@@ -69,7 +79,6 @@ def _listing_entry(txn: ReadTransaction, schema: Schema, der: bytes) -> tuple[in
         return None
     found = [
         (tenant, entry_id)
-        for tenant in txn.tenants()
         for entry_id in txn.index_ids(tenant, number, IndexKind.EQUALITY, key)
         if der in txn.record(tenant, entry_id).values(number)
     ]

@@ -45,8 +45,8 @@ class Domain:
 def domain_of(txn: ReadTransaction, schema: Schema, context: Context, tenant: str | None) -> Domain:
     """The domain of the tenant that is named, else of the caller's; raises Problem 404."""
     if tenant is None:
-        for name, found in txn.naming_contexts().items():
-            if found.tenant == context.token.tenant and _is_domain(found.dn):
+        for name, found in txn.contexts(context.token.tenant):
+            if _is_domain(found.dn):
                 return Domain(found.tenant, found.dn, name)
         raise Problem(404, "the caller belongs to no tenant: name one by ?tenant=")
     absent = Problem(404, f"there is no tenant {tenant!r}")
@@ -57,7 +57,7 @@ def domain_of(txn: ReadTransaction, schema: Schema, context: Context, tenant: st
         check_visible(txn, schema, context, number, entry_id, txn.record(number, entry_id))
     except (InvalidValue, ValueError, NoSuchEntry, DirectoryError):
         raise absent from None
-    known = txn.naming_contexts().get(name)
+    known = txn.context(name)
     if known is None:
         raise absent
     return Domain(number, known.dn, name)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from lightwave.directory.store.layout import SYSTEM_TENANT
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.server.board import Board
 from lightwave.server.configuration import NodeConfiguration
@@ -94,7 +95,7 @@ def node_status(
         http=str(configuration.http_path),
         ldap_connections=ldap_connections,
         http_connections=http_connections,
-        naming_contexts=sorted(context.dn.decode() for context in txn.naming_contexts().values()),
+        naming_contexts=sorted(context.dn.decode() for _, context in txn.contexts(SYSTEM_TENANT)),
         entries=txn.entry_count(),
         lastUSN=txn.last_usn(),
         bytes_on_disk=(configuration.store_path / "data.mdb").stat().st_blocks * 512,

@@ -121,8 +121,8 @@ def test_neg_023_a_storm_of_adds_moves_and_deletes_leaves_no_orphan(directory: D
     outcomes = run_together(directory, requests)
     assert all(one.error is None for one in outcomes)
     with directory.store.read() as txn:
-        contexts = list(txn.naming_contexts().values())
-        tenant = contexts[0].tenant
+        tenant = directory.tree.tenant
+        contexts = [context for _, context in txn.contexts(tenant)]
         reachable = {context.entry_id for context in contexts}
         for context in contexts:
             reachable.update(txn.descendants(tenant, context.entry_id))

@@ -8,12 +8,12 @@ which an entry never leaves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from weakref import WeakKeyDictionary
 
-from lightwave.directory.schema.normalisation import NormalisedDN
-from lightwave.directory.store.caches import NamingContext
+from lightwave.directory.store.environment import Store
+from lightwave.directory.store.layout import SYSTEM_TENANT
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import Record
 
@@ -39,8 +39,7 @@ ROOT_DSE = EffectiveDescriptor(Kind.ROOT_DSE)
 SCHEMA = EffectiveDescriptor(Kind.SCHEMA)
 ORDINARY = EffectiveDescriptor(Kind.ORDINARY)
 
-_contexts: Mapping[NormalisedDN, NamingContext] | None = None
-_schema_root: tuple[int, int] | None = None
+_schema_roots: WeakKeyDictionary[Store, int] = WeakKeyDictionary()
 
 
 def effective_descriptor(
@@ -52,20 +51,18 @@ def effective_descriptor(
     """
     if entry_id == 0:
         return ROOT_DSE
-    root = _schema_context(txn)
-    if root is None or root[0] != tenant:
+    if tenant != SYSTEM_TENANT:
         return ORDINARY
-    return SCHEMA if txn.is_below(tenant, entry_id, root[1], record) else ORDINARY
+    root = _schema_context(txn)
+    return SCHEMA if root and txn.is_below(tenant, entry_id, root, record) else ORDINARY
 
 
-def _schema_context(txn: ReadTransaction) -> tuple[int, int] | None:
-    """(tenant, entry id) of cn=schemacontext; remembered as long as the store gives the same mapping."""
-    global _contexts, _schema_root
-    contexts = txn.naming_contexts()
-    if contexts is not _contexts:
-        _schema_root = next(
-            ((c.tenant, c.entry_id) for c in contexts.values() if c.dn == SCHEMA_CONTEXT),
-            None,
-        )
-        _contexts = contexts
-    return _schema_root
+def _schema_context(txn: ReadTransaction) -> int:
+    """Entry id of cn=schemacontext, 0 before there is one; remembered, for nobody moves or deletes it."""
+    root = _schema_roots.get(txn.store, 0)
+    if not root:
+        contexts = (context for _, context in txn.contexts(SYSTEM_TENANT))
+        root = next((context.entry_id for context in contexts if context.dn == SCHEMA_CONTEXT), 0)
+        if root and txn.id >= 0:
+            _schema_roots[txn.store] = root
+    return root

@@ -108,7 +108,7 @@ def find_superior(
     try:
         tenant, parent = txn.find(name[1:])
     except NoSuchEntry as error:
-        if name in txn.naming_contexts():
+        if txn.context(name) is not None:
             raise DirectoryError(ResultCode.ENTRY_ALREADY_EXISTS, "") from None
         raise missing(txn, schema, context, error) from None
     record = txn.record(tenant, parent)

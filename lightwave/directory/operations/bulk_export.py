@@ -50,13 +50,16 @@ class Export:
         self._tables = AttributeTables()
         self.entries = 0
 
-    def contexts(self, without: tuple[bytes, ...]) -> list[bytes]:
-        """The DNs of all naming contexts but those named."""
-        with self._store.read() as txn:
-            schema = self._schemas.current(txn)
-            skipped = {normalised_name(schema, dn) for dn in without}
-            found = txn.naming_contexts().items()
-            return [one.dn for name, one in sorted(found) if name not in skipped]
+    def contexts(self, without: tuple[bytes, ...]) -> Iterator[bytes]:
+        """The DNs of all naming contexts but those named, tenant by tenant."""
+        tenant: int | None = 0
+        while tenant is not None:
+            with self._store.read() as txn:
+                schema = self._schemas.current(txn)
+                skipped = {normalised_name(schema, dn) for dn in without}
+                tenant = next(txn.tenants(tenant), None)
+                found = sorted(txn.contexts(tenant)) if tenant is not None else []
+            yield from (one.dn for name, one in found if name not in skipped)
 
     def records(self, base: bytes) -> Iterator[bytes]:
         """The records of an entry and all below it; raises DirectoryError when there is no such entry."""

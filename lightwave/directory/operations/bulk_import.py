@@ -33,7 +33,7 @@ from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.schema.normalisation import NormalisedDN
 from lightwave.directory.store.bulk_transaction import BulkTransaction, begin_bulk
 from lightwave.directory.store.environment import Store
-from lightwave.directory.store.layout import ROOT
+from lightwave.directory.store.layout import ROOT, SYSTEM_TENANT
 
 SLICE_SECONDS: Final = 0.5
 FIRST_SLICE: Final = 500
@@ -313,7 +313,7 @@ class _Placer:
 
     def _exists(self, name: NormalisedDN, tenant: int, parent: int) -> bool:
         if parent == ROOT:
-            return name in self._txn.naming_contexts()
+            return self._txn.context(name) is not None
         return self._txn.find_child(tenant, parent, name[0]) is not None
 
     def _find_superior(self, candidate: Candidate) -> tuple[int, int]:
@@ -324,7 +324,8 @@ class _Placer:
             superior = add.find_superior(txn, schema, self._context, name)
         except DirectoryError as error:
             if error.code is ResultCode.ENTRY_ALREADY_EXISTS:
-                return txn.naming_contexts()[name].tenant, ROOT
+                known = txn.context(name)
+                return known.tenant if known is not None else SYSTEM_TENANT, ROOT
             if error.code is not ResultCode.NO_SUCH_OBJECT:
                 raise
             if self._options.create_context and not self._counts.added and not self._counts.skipped:
@@ -343,14 +344,12 @@ class _Placer:
         return f"its parent '{parent}' does not exist; {advice}"
 
     def _tenant_of_context(self, name: NormalisedDN) -> int:
-        """The tenant of a new naming context: that of the store's first. Contexts do not nest."""
-        contexts = self._txn.naming_contexts()
-        for known in contexts:
-            if known[-len(name) :] == name:
-                raise DirectoryError(
-                    ResultCode.UNWILLING_TO_PERFORM, "a naming context can't be made above another one"
-                )
-        return min((context.tenant for context in contexts.values()), default=1)
+        """The tenant of a new naming context: the system's. Contexts do not nest."""
+        if self._txn.has_contexts_below(name):
+            raise DirectoryError(
+                ResultCode.UNWILLING_TO_PERFORM, "a naming context can't be made above another one"
+            )
+        return SYSTEM_TENANT
 
     def _add_context(self, candidate: Candidate, draft: DraftEntry, effects: tuple[Effect, ...]) -> None:
         txn = self._txn

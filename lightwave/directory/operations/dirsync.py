@@ -38,7 +38,7 @@ from lightwave.directory.store.change_rows import PendingChange, latest_clock
 from lightwave.directory.store.clock import clock_seconds
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
-from lightwave.directory.store.record import TOMBSTONE, encode_attribute
+from lightwave.directory.store.record import CONTEXT, TOMBSTONE, encode_attribute
 from lightwave.directory.store.stamps import LocalStamps
 
 MOST_ENTRIES = 1_000
@@ -112,7 +112,7 @@ class DirSync(Follower):
         assert described is not None  # it comes with the server
         self._is_deleted = described
         super().__init__(searches, feed, txn, schema, context, message_id, request)
-        if all(one.entry_id != self._base for one in txn.naming_contexts().values()):
+        if not txn.record(self.tenant, self._base).flags & CONTEXT:
             raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "DirSync begins at a naming context")
 
     @property

@@ -186,15 +186,7 @@ def _new_parent(
 
 def _context_of(txn: ReadTransaction, tenant: int, entry_id: int) -> int:
     """The entry id at the root of an entry's naming context."""
-    lineage = txn.place(tenant, entry_id).lineage
-    return next(
-        (
-            context.entry_id
-            for context in txn.naming_contexts().values()
-            if context.tenant == tenant and context.entry_id in lineage
-        ),
-        0,
-    )
+    return txn.place(tenant, entry_id).root
 
 
 def _rename_values(

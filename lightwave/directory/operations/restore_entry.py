@@ -71,11 +71,10 @@ class Source:
 
 def tenant_of(txn: ReadTransaction, source: Source) -> int:
     """The tenant's number in the live store; raises DirectoryError where it is not there."""
-    guid = source.txn.tenant_guid(source.tenant)
-    for tenant in txn.tenants():
-        if txn.tenant_guid(tenant) == guid:
-            return tenant
-    raise DirectoryError(ResultCode.NO_SUCH_OBJECT, "the backup is of another directory")
+    tenant = txn.tenant_number(source.txn.tenant_guid(source.tenant))
+    if tenant is None:
+        raise DirectoryError(ResultCode.NO_SUCH_OBJECT, "the backup is of another directory")
+    return tenant
 
 
 def restore_entry(

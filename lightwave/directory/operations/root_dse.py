@@ -19,6 +19,7 @@ from lightwave.directory.ldap.requests import SearchRequest
 from lightwave.directory.operations.attribute_table import AttributeTable
 from lightwave.directory.operations.request_controls import SUPPORTED_CONTROLS
 from lightwave.directory.schema.schema import Schema
+from lightwave.directory.store.layout import SYSTEM_TENANT
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import encode_attribute
 
@@ -30,6 +31,8 @@ SUPPORTED_FEATURES = (
     "1.3.6.1.4.1.4203.1.5.4",  # language tag options, RFC 3866
     "1.3.6.1.4.1.4203.1.5.5",  # language range options, RFC 3866
 )
+CONFIGURATION = b"cn=config"
+SCHEMA = b"cn=schemacontext"
 SUBSCHEMA = b"cn=aggregate,cn=schemacontext"
 
 
@@ -46,19 +49,25 @@ class ServerFacts:
 
 
 def root_dse_values(
-    txn: ReadTransaction, facts: ServerFacts, mechanisms: tuple[str, ...], now: float
+    txn: ReadTransaction, facts: ServerFacts, mechanisms: tuple[str, ...], now: float, tenant: int = 0
 ) -> dict[str, list[bytes]]:
     """Attributes of the root DSE by name. mechanisms: those offered on this connection. now: seconds since
-    the epoch.
+    the epoch. tenant: of who asks, 0 when anonymous: he is shown his own contexts, and that there are no others.
     """
-    contexts = sorted(context.dn for context in txn.naming_contexts().values())
+    contexts = [context.dn for _, context in txn.contexts(SYSTEM_TENANT)]
+    domain = facts.domain_dn
+    if tenant not in (0, SYSTEM_TENANT):
+        own = [context.dn for _, context in txn.contexts(tenant)]
+        contexts = [*own, *(dn for dn in contexts if dn in (CONFIGURATION, SCHEMA))]
+        domain = own[0] if own else b""
+    contexts.sort()
     return {
         "objectClass": [b"top"],
         "namingContexts": contexts,
-        "defaultNamingContext": [facts.domain_dn],
-        "rootDomainNamingContext": [facts.domain_dn],
-        "configurationNamingContext": [b"cn=config"],
-        "schemaNamingContext": [b"cn=schemacontext"],
+        "defaultNamingContext": [domain],
+        "rootDomainNamingContext": [domain],
+        "configurationNamingContext": [CONFIGURATION],
+        "schemaNamingContext": [SCHEMA],
         "subschemaSubentry": [SUBSCHEMA],
         "supportedLDAPVersion": [b"3"],
         "supportedControl": [oid.encode() for oid in SUPPORTED_CONTROLS],

@@ -106,7 +106,7 @@ def _check_view(asked: ListView, controls: RequestControls) -> None:
 def _check_contexts(search: Search, txn: ReadTransaction) -> None:
     """The phantom root flag wants the naming contexts below the base too ([MS-ADTS] 3.1.1.3.4.1.12)."""
     base = txn.normalised_dn(*search.place)
-    if any(len(name) > len(base) and name[-len(base) :] == base for name in txn.naming_contexts()):
+    if any(len(name) > len(base) and name[-len(base) :] == base for name, _ in txn.contexts(search.place[0])):
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "search each naming context by its own name")
 
 

@@ -184,8 +184,8 @@ def _forget_classes(txn: WriteTransaction, change: SchemaChange, stamp: Change) 
 
 def _tombstones(txn: ReadTransaction, schema: Schema, tenant: int) -> Iterator[int]:
     name = normalise_rdn(schema, CONTAINER)
-    for context in txn.naming_contexts().values():
-        container = txn.find_child(tenant, context.entry_id, name) if context.tenant == tenant else None
+    for _, context in txn.contexts(tenant):
+        container = txn.find_child(tenant, context.entry_id, name)
         if container is not None:
             for _, entry_id in txn.children(tenant, container):
                 yield entry_id

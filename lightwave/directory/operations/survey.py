@@ -44,14 +44,15 @@ class Survey:
         """Raises DirectoryError for the first entry that does not satisfy the rule."""
         with self.store.read() as txn:
             usn = txn.last_usn()
-            tenants = txn.tenants()
-        for tenant in tenants:
+            tenant = next(txn.tenants(), None)
+        while tenant is not None:
             after = 0
             while True:
                 with self.store.read() as txn:
                     ids = check_slice(txn, self.rule, tenant, after)
-                if not ids:
-                    break
+                    if not ids:
+                        tenant = next(txn.tenants(tenant), None)
+                        break
                 after = ids[-1]
         return SurveyEffect(self.rule, usn)
 

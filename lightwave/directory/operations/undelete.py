@@ -113,10 +113,8 @@ def _check_access(
     The right to create a child at the new place is decided with the place.
     """
     check_right(txn, schema, context, tenant, entry_id, record, Right.WRITE_PROPERTY)
-    lineage = txn.place(tenant, record.parent).lineage
-    for root in txn.naming_contexts().values():
-        if root.tenant == tenant and root.entry_id in lineage:
-            check_right(txn, schema, context, tenant, root.entry_id, None, Right.CONTROL_ACCESS)
+    root = txn.place(tenant, record.parent).root
+    check_right(txn, schema, context, tenant, root, None, Right.CONTROL_ACCESS)
 
 
 def _content(

@@ -199,7 +199,8 @@ class RunningSearches:
         message_id = message.message_id
         service = connection.service
         connection.refresh_channel()
-        values = root_dse_values(txn, service.facts, offered_mechanisms(connection.channel), service.now())
+        mechanisms = offered_mechanisms(connection.channel)
+        values = root_dse_values(txn, service.facts, mechanisms, service.now(), connection.token.tenant)
         done = root_controls(schema, message.controls, controls, values) if controls.values else ()
         if matches_root_dse(schema, request.filter, values):
             table = service.searches.table(txn, schema)

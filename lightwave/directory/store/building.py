@@ -6,6 +6,7 @@ point the next slice goes on there. Entries on both sides of the position are ma
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lightwave.directory.store import layout
@@ -149,17 +150,23 @@ def _drop_slice(transaction: WriteTransaction, definition: IndexDefinition) -> b
 
 
 def _delete_keys(transaction: WriteTransaction, definition: IndexDefinition) -> bool:
-    """Delete keys of all tenants, the first first; whether none is left."""
+    """Delete keys of all tenants, the first first; whether none is left.
+
+    While an index is being dropped its position tells the tenant that the next slice begins with.
+    """
     kinds = [definition.kind.value]
     if definition.kind is IndexKind.EQUALITY:
         kinds.append(layout.EQUALITY_DIGEST)
     deleted = 0
+    first = definition.position[0] if definition.state is IndexState.DROPPING else 0
     cursor = transaction.raw.cursor(transaction.store.databases.index)
-    for tenant in transaction.tenants():
+    for tenant in transaction.tenants(max(first - 1, 0)):
         for kind in kinds:
             prefix = index_key(tenant, definition.number, kind, b"")
             while cursor.set_range(prefix) and cursor.key().startswith(prefix):
                 if deleted >= _MOST_KEYS:
+                    if definition.state is IndexState.DROPPING and tenant != first:
+                        transaction.put_definition(replace(definition, position=(tenant, 0)))
                     return False
                 cursor.delete(dupdata=True)
                 deleted += 1

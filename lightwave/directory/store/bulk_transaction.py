@@ -11,7 +11,7 @@ Names and places that were found are remembered: a bulk transaction only adds en
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -21,12 +21,12 @@ from lightwave.directory.store.errors import store_error
 from lightwave.directory.store.index_keys import IndexWriter
 from lightwave.directory.store.indexes import IndexDefinition, IndexKind, value_keys
 from lightwave.directory.store.layout import LONGEST_INDEXED, index_key, pack_id
-from lightwave.directory.store.writing import Change, NewEntry, WriteTransaction
+from lightwave.directory.store.writing import Change, WriteTransaction
 
 if TYPE_CHECKING:
     from lightwave.directory.schema.attribute import AttributeType
     from lightwave.directory.schema.normalisation import NormalisedDN
-    from lightwave.directory.store.caches import NamingContext, Place
+    from lightwave.directory.store.caches import Place
     from lightwave.directory.store.environment import Store
 
 _MOST_REMEMBERED = 50_000
@@ -127,13 +127,12 @@ class DeferredIndexWriter(IndexWriter):
 class BulkTransaction(WriteTransaction):
     """Inserts; made by `begin_bulk`."""
 
-    __slots__ = ("_arrived", "_contexts", "_deferred", "_names", "_places")
+    __slots__ = ("_arrived", "_deferred", "_names", "_places")
 
     def __init__(self, store: Store, raw: lmdb.Transaction[bytes]) -> None:
         super().__init__(store, raw, None)
         self._indexes = self._deferred = DeferredIndexWriter(raw, store.databases.index)
         self._arrived: list[tuple[int, int, Change]] = []
-        self._contexts: Mapping[NormalisedDN, NamingContext] | None = None
         self._names: dict[NormalisedDN, tuple[int, int]] = {}
         self._places: dict[int, Place] = {}
 
@@ -154,19 +153,7 @@ class BulkTransaction(WriteTransaction):
         """Done at the commit, for all entries of the slice together."""
         self._arrived.append((tenant, entry_id, change))
 
-    def insert_context(self, tenant: int, dn: NormalisedDN, entry: NewEntry, change: Change) -> int:
-        """See `WriteTransaction.insert_context`."""
-        entry_id = super().insert_context(tenant, dn, entry, change)
-        self._contexts = None
-        return entry_id
-
     # --- what has been found stays found -----------------------------------------------------------------------------
-
-    def naming_contexts(self) -> Mapping[NormalisedDN, NamingContext]:
-        """See `ReadTransaction.naming_contexts`."""
-        if self._contexts is None:
-            self._contexts = super().naming_contexts()
-        return self._contexts
 
     def find(self, dn: NormalisedDN) -> tuple[int, int]:
         """See `ReadTransaction.find`."""

@@ -6,15 +6,15 @@ first. A cache is used and filled only by a transaction whose id is the applied 
 from an older snapshot is never stored after a change to its key (an after-commit callback alone loses that race).
 
 Keys of changed entries are dropped. What is derived from many entries hangs on a generation in `meta`:
-per tenant `tree` (an entry that has children was renamed or moved); global (tenant 0) `contexts`, `indexes`,
-`schema`; any other name that the layers above use.
+per tenant `tree` (an entry that has children was renamed or moved), `contexts` (it got one); global (tenant 0)
+`contexts` (some went, or anything about names was repaired), `indexes`, `schema`; any other name that the layers
+above use. Of tenants' generations only those are read that changed, so no reader ever loads those of all tenants.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from lightwave.directory.store import layout
@@ -34,11 +34,14 @@ _MOST_APPLIED = 5_000
 
 
 class Place(NamedTuple):
-    """Where an entry stands: its DN as text and normalised, and the ids of itself and all its ancestors."""
+    """Where an entry stands: its DN as text and normalised, the ids of itself and all its ancestors, and which of
+    them is the root of its naming context.
+    """
 
     dn: bytes
     normalised_dn: NormalisedDN
     lineage: frozenset[int]
+    root: int
 
 
 class NamingContext(NamedTuple):
@@ -91,25 +94,60 @@ class BoundedCache(Generic[K, V]):
         return len(self._young) + len(self._old)
 
 
-@dataclass(slots=True)
 class DerivedCache(Generic[K, V]):
-    """A cache of the layers above, emptied when one of the named generations of its tenant changes.
+    """A cache of the layers above, emptied of a tenant's values when one of the named generations of it changes.
 
     Made by `Store.derived_cache`; read and filled through `ReadTransaction.cached` and `.cache`. Keys begin with
     the tenant's number. With `by_entry` a key's second part is an entry id, and its changes drop the key.
+
+    It holds at most twice `size` values of all tenants together, in halves as `BoundedCache` does.
     """
 
-    generations: frozenset[str]
-    by_entry: bool
-    tenants: dict[int, BoundedCache[K, V]]
-    size: int
+    __slots__ = ("_count", "_old", "_young", "by_entry", "generations", "size")
 
-    def of_tenant(self, tenant: int) -> BoundedCache[K, V]:
-        """The part of it that holds one tenant's values."""
-        part = self.tenants.get(tenant)
-        if part is None:
-            part = self.tenants[tenant] = BoundedCache(self.size)
-        return part
+    def __init__(self, generations: frozenset[str], by_entry: bool, size: int) -> None:
+        self.generations = generations
+        self.by_entry = by_entry
+        self.size = size
+        self._young: dict[int, dict[K, V]] = {}
+        self._old: dict[int, dict[K, V]] = {}
+        self._count = 0
+        """values in the young half"""
+
+    def get(self, tenant: int, key: K) -> V | None:
+        """The value, None where there is none. Hot, and without a lock."""
+        part = self._young.get(tenant)
+        value = part.get(key) if part is not None else None
+        if value is None and self._old:
+            part = self._old.get(tenant)
+            value = part.get(key) if part is not None else None
+        return value
+
+    def put(self, tenant: int, key: K, value: V) -> None:
+        """Keep a value."""
+        if self._count >= self.size:
+            self._old, self._young, self._count = self._young, {}, 0
+        self._young.setdefault(tenant, {})[key] = value
+        self._count += 1
+
+    def drop(self, tenant: int, key: K) -> None:
+        """Forget a key."""
+        for half in (self._young, self._old):
+            part = half.get(tenant)
+            if part is not None:
+                part.pop(key, None)
+
+    def drop_tenant(self, tenant: int) -> None:
+        """Forget what there is of a tenant."""
+        self._count -= len(self._young.pop(tenant, ()))
+        self._old.pop(tenant, None)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._young, self._old, self._count = {}, {}, 0
+
+    def __len__(self) -> int:
+        return sum(len(part) for half in (self._young, self._old) for part in tuple(half.values()))
 
 
 class Caches:
@@ -130,15 +168,22 @@ class Caches:
         "lock",
         "names",
         "places",
+        "tenant_generations",
+        "unnamed",
     )
 
     def __init__(self, databases: Databases) -> None:
         self._databases = databases
         self.lock = threading.Lock()
         self.applied = -1
+        self.unnamed: dict[NormalisedDN, NamingContext] | None = None
+        """all naming contexts of a store of format 1 or 2 that is only read, where they are not listed by name; such
+        a store has one tenant"""
         self.counters = layout.Counters(0, 0, 0, 0, 0, 0, 0, 0, 0)
-        self.generations: dict[tuple[int, str], int] = {}
-        self.contexts: Mapping[NormalisedDN, NamingContext] = {}
+        self.generations: dict[str, int] = {}
+        """the global ones (tenant 0)"""
+        self.tenant_generations: BoundedCache[tuple[int, str], int] = BoundedCache(4_096)
+        self.contexts: BoundedCache[NormalisedDN, NamingContext] = BoundedCache(1_024)
         self.definitions: IndexDefinitions = NO_DEFINITIONS
         self.burials: frozenset[int] = frozenset()
         """tombstones of which links are left: nobody is to see them"""
@@ -151,8 +196,14 @@ class Caches:
 
     def sizes(self) -> dict[str, int]:
         """How much is remembered, by kind."""
-        derived = sum(len(part) for cache in self.derived for part in tuple(cache.tenants.values()))
-        return {"names": len(self.names), "places": len(self.places), "derived": derived}
+        derived = sum(map(len, self.derived))
+        return {
+            "names": len(self.names),
+            "places": len(self.places),
+            "contexts": len(self.contexts),
+            "generations": len(self.generations) + len(self.tenant_generations),
+            "derived": derived,
+        }
 
     def keep_name(self, snapshot: int, dn: NormalisedDN, found: tuple[int, int]) -> None:
         """Remember where a name leads, if `snapshot` is still what has been applied."""
@@ -171,11 +222,23 @@ class Caches:
             if self.applied == snapshot:
                 self.places.put(entry_id, place)
 
+    def keep_context(self, snapshot: int, dn: NormalisedDN, context: NamingContext) -> None:
+        """Remember a naming context, if `snapshot` is still what has been applied."""
+        with self.lock:
+            if self.applied == snapshot:
+                self.contexts.put(dn, context)
+
+    def keep_generation(self, snapshot: int, tenant: int, name: str, number: int) -> None:
+        """Remember a generation of a tenant, if `snapshot` is still what has been applied."""
+        with self.lock:
+            if self.applied == snapshot:
+                self.tenant_generations.put((tenant, name), number)
+
     def keep_derived(self, snapshot: int, cache: DerivedCache[K, V], tenant: int, key: K, value: V) -> None:
         """Remember a derived value, if `snapshot` is still what has been applied."""
         with self.lock:
             if self.applied == snapshot:
-                cache.of_tenant(tenant).put(key, value)
+                cache.put(tenant, key, value)
 
     def catch_up(self, raw: lmdb.Transaction[bytes], snapshot: int) -> None:
         """Apply what changed between the applied snapshot and that of `raw`. Older snapshots change nothing."""
@@ -189,8 +252,12 @@ class Caches:
             known = self.counters
             if counters.attribute != known.attribute:
                 self._load_attributes(raw, known.attribute, counters.attribute)
-            if counters.generations != known.generations or self.applied < 0:
-                self._load_generations(raw)
+            if self.applied < 0:
+                self._load_global(raw)
+            elif self.unnamed is not None and counters.generations != known.generations:
+                self._forget_all(raw)
+            elif counters.generations != known.generations:
+                self._apply_generations(raw, known.generations)
             if counters.usn - known.usn > _MOST_APPLIED or counters.purged_usn > known.usn:
                 self.clear()
             elif counters.usn != known.usn:
@@ -203,8 +270,9 @@ class Caches:
         self.names.clear()
         self.places.clear()
         self._ids.clear()
+        self.contexts.clear()
         for cache in self.derived:
-            cache.tenants.clear()
+            cache.clear()
 
     def _drop_changed(self, raw: lmdb.Transaction[bytes], usn: int) -> None:
         cursor = raw.cursor(self._databases.changes)
@@ -218,7 +286,7 @@ class Caches:
             if name is not None:
                 self.names.drop(name)
             for cache in by_entry:
-                cache.of_tenant(tenant).drop((tenant, entry_id))
+                cache.drop(tenant, (tenant, entry_id))
 
     def _load_attributes(self, raw: lmdb.Transaction[bytes], known: int, last: int) -> None:
         for number in range(known + 1, last + 1):
@@ -227,42 +295,63 @@ class Caches:
                 self.attribute_numbers[data.decode()] = number
                 self.attribute_keys[number] = data.decode()
 
-    def _load_generations(self, raw: lmdb.Transaction[bytes]) -> None:
-        old, new = self.generations, load_generations(raw, self._databases)
-        self.generations = new
-        changed = {key for key in new.keys() | old.keys() if new.get(key) != old.get(key)}
-        if (0, "contexts") in changed:
-            self.contexts = load_contexts(raw, self._databases)
-            self.clear()
-        if (0, "indexes") in changed:
-            self.definitions = load_definitions(raw, self._databases)
-        if (0, "burials") in changed:
-            self.burials = frozenset(entry_id for _, entry_id in load_burials(raw, self._databases))
-        for tenant, name in changed:
-            if name == "tree":
-                self.names.clear()
-                self.places.clear()
-                self._ids.clear()
+    def _load_global(self, raw: lmdb.Transaction[bytes]) -> None:
+        """What a process that has seen nothing yet needs, whatever the number of tenants."""
+        prefix = layout.generation_name(0, "")
+        cursor = raw.cursor(self._databases.meta)
+        if cursor.set_range(prefix):
+            for key, value in cursor.iternext():
+                if not key.startswith(prefix):
+                    break
+                self.generations[key[len(prefix) :].decode()] = layout.number(value)
+        self.definitions = load_definitions(raw, self._databases)
+        self._load_burials(raw)
+
+    def _forget_all(self, raw: lmdb.Transaction[bytes]) -> None:
+        """An older program writes beside this reader, and does not list what it changed."""
+        self.clear()
+        self.tenant_generations.clear()
+        self._load_global(raw)
+        self.unnamed = load_contexts(raw, self._databases)
+
+    def _load_burials(self, raw: lmdb.Transaction[bytes]) -> None:
+        self.burials = frozenset(entry_id for _, entry_id in load_burials(raw, self._databases))
+
+    def _apply_generations(self, raw: lmdb.Transaction[bytes], known: int) -> None:
+        for number, tenant, name in load_generations(raw, self._databases, known):
+            if tenant == 0:
+                self.generations[name] = number
+                if name == "contexts":
+                    self.clear()
+                elif name == "indexes":
+                    self.definitions = load_definitions(raw, self._databases)
+                elif name == "burials":
+                    self._load_burials(raw)
+            else:
+                self.tenant_generations.drop((tenant, name))
+                if name == "tree":
+                    self.names.clear()
+                    self.places.clear()
+                    self._ids.clear()
             for cache in self.derived:
                 if name in cache.generations:
                     if tenant:
-                        cache.tenants.pop(tenant, None)
+                        cache.drop_tenant(tenant)
                     else:
-                        cache.tenants.clear()
+                        cache.clear()
 
 
-def load_generations(raw: lmdb.Transaction[bytes], databases: Databases) -> dict[tuple[int, str], int]:
-    """All generations in a snapshot: (tenant, name) -> number."""
-    prefix = layout.GENERATION_PREFIX
-    result: dict[tuple[int, str], int] = {}
+def load_generations(
+    raw: lmdb.Transaction[bytes], databases: Databases, known: int
+) -> Iterator[tuple[int, int, str]]:
+    """(number, tenant, name) of the generations whose last bump came after a number, ascending."""
+    prefix = layout.GENERATION_AT_PREFIX
     cursor = raw.cursor(databases.meta)
-    if cursor.set_range(prefix):
+    if cursor.set_range(layout.generation_at_name(known + 1)):
         for key, value in cursor.iternext():
             if not key.startswith(prefix):
                 break
-            rest = key[len(prefix) :]
-            result[layout.number(rest[:4]), rest[4:].decode()] = layout.number(value)
-    return result
+            yield layout.number(key[len(prefix) :]), *layout.decode_generation_at(value)
 
 
 def load_burials(raw: lmdb.Transaction[bytes], databases: Databases) -> list[tuple[int, int]]:
@@ -279,7 +368,7 @@ def load_burials(raw: lmdb.Transaction[bytes], databases: Databases) -> list[tup
 
 
 def load_contexts(raw: lmdb.Transaction[bytes], databases: Databases) -> dict[NormalisedDN, NamingContext]:
-    """All naming contexts in a snapshot."""
+    """All naming contexts in a snapshot of a store that does not list them by name."""
     prefix = layout.CONTEXT_PREFIX
     result: dict[NormalisedDN, NamingContext] = {}
     cursor = raw.cursor(databases.meta)

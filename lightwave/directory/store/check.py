@@ -121,6 +121,10 @@ class _Checker:
                 yield "entries", "it has no parent and is no naming context"
             elif raw.get(layout.context_name(tenant, entry_id), db=databases.meta) is None:
                 yield "meta", "its naming context is not listed"
+            else:
+                named = layout.named_context_key(layout.split_dn(record.normalised_rdn))
+                if raw.get(named, db=databases.meta) != entry_key(tenant, entry_id):
+                    yield "meta", "its naming context is not found by its name"
         elif raw.get(entry_key(tenant, record.parent), db=databases.entries) is None:
             yield "entries", f"its parent {record.parent} does not exist"
         child = layout.child_prefix(record.normalised_rdn) + identity

@@ -109,7 +109,10 @@ class DerivedRows:
             yield "guids"
         if record.flags & CONTEXT and record.parent == layout.ROOT:
             context = record.normalised_rdn + b"\0" + record.rdn
+            named = layout.named_context_key(layout.split_dn(record.normalised_rdn))
             if self.put(databases.meta, layout.context_name(tenant, entry_id), context):
+                yield "meta"
+            if self.put(databases.meta, named, entry_key(tenant, entry_id)):
                 yield "meta"
         if record.expires and self.put(
             databases.expiry, layout.expiry_key(record.expires, tenant, entry_id), b""

@@ -14,7 +14,7 @@ from typing import Self, TypeVar
 import lmdb
 
 from lightwave.directory.store import layout
-from lightwave.directory.store.caches import Caches, DerivedCache
+from lightwave.directory.store.caches import Caches, DerivedCache, load_contexts
 from lightwave.directory.store.databases import Databases, open_databases
 from lightwave.directory.store.errors import StoreError, StoreVersionError, store_error
 from lightwave.directory.store.keyring import Keyring
@@ -38,6 +38,8 @@ class Store:
         keyring: Keyring | None,
         now: Callable[[], float],
         read_only: bool,
+        *,
+        listed: bool = True,
     ) -> None:
         self.environment = environment
         self.databases = databases
@@ -45,6 +47,9 @@ class Store:
         self.now = now
         self.read_only = read_only
         self.caches = Caches(databases)
+        if not listed:
+            with environment.begin() as raw:
+                self.caches.unnamed = load_contexts(raw, databases)
         self._begin = environment.begin
         self.server_number = 0
         self.server_guid = b""
@@ -71,11 +76,13 @@ class Store:
         environment = _open_environment(path, map_size, max_readers, read_only)
         try:
             environment.reader_check()
-            upgrades = _check_format(environment) and not read_only
+            version = _check_format(environment)
+            upgrades = version < layout.FORMAT and not read_only
             databases = open_databases(environment, create=upgrades)
             if upgrades:
                 _raise_format(environment, databases)
-            return cls(environment, databases, keyring, now, read_only)
+            listed = upgrades or version >= layout.FORMAT
+            return cls(environment, databases, keyring, now, read_only, listed=listed)
         except lmdb.Error as error:
             environment.close()
             raise store_error(error) from error
@@ -164,7 +171,7 @@ class Store:
         self, generations: frozenset[str] = frozenset(), *, by_entry: bool = False, size: int = 4096
     ) -> DerivedCache[tuple[Hashable, ...], object]:
         """A new cache of values that layers above derive; see `DerivedCache`. Made once, at start."""
-        cache: DerivedCache[tuple[Hashable, ...], object] = DerivedCache(generations, by_entry, {}, size)
+        cache: DerivedCache[tuple[Hashable, ...], object] = DerivedCache(generations, by_entry, size)
         self.caches.derived.append(cache)
         return cache
 
@@ -199,8 +206,8 @@ def _open_environment(path: Path, map_size: int, max_readers: int, read_only: bo
         raise store_error(error) from error
 
 
-def _check_format(environment: lmdb.Environment) -> bool:
-    """Refuse a format that is not known; whether it is an older one."""
+def _check_format(environment: lmdb.Environment) -> int:
+    """Refuse a format that is not known; the one that the store has."""
     meta = environment.open_db(b"meta", create=False)
     with environment.begin() as raw:
         data = raw.get(layout.META_FORMAT, db=meta)
@@ -212,10 +219,30 @@ def _check_format(environment: lmdb.Environment) -> bool:
         )
     if version < layout.OLDEST_FORMAT:
         raise StoreVersionError(f"the store has format {version}, which this program does not know")
-    return version < layout.FORMAT
+    return version
 
 
 def _raise_format(environment: lmdb.Environment, databases: Databases) -> None:
     """Raise an older format's number when its databases are there, so that older programs refuse what we write."""
     with environment.begin(write=True) as raw:
+        _list_names(raw, databases.meta)
         raw.put(layout.META_FORMAT, layout.pack_number(layout.FORMAT), db=databases.meta)
+
+
+def _list_names(raw: lmdb.Transaction[bytes], meta: lmdb._Database) -> None:
+    """The rows that format 3 has besides: naming contexts by their names, generations by their numbers."""
+    rows: list[tuple[bytes, bytes]] = []
+    for prefix in (layout.CONTEXT_PREFIX, layout.GENERATION_PREFIX):
+        cursor = raw.cursor(meta)
+        if not cursor.set_range(prefix):
+            continue
+        for key, value in cursor.iternext():
+            if not key.startswith(prefix):
+                break
+            rest = key[len(prefix) :]
+            if prefix == layout.CONTEXT_PREFIX:
+                rows.append((layout.named_context_key(layout.decode_context(value)[0]), rest))
+            else:
+                rows.append((layout.generation_at_name(layout.number(value)), rest))
+    for key, value in rows:
+        raw.put(key, value, db=meta)

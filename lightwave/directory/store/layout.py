@@ -20,8 +20,9 @@ FORMAT = 3
 """Version of all layouts, in `meta` under b"format".
 
 1: an index's state has no version of its keys (`indexes.KEYS`); the row of a removal does not name the GUID.
-2: it has one; it does. There is no database `audit`.
-3: there is.
+2: it has one; it does. There is no database `audit`. A naming context is listed by its entry alone, a generation by
+   its tenant and name alone.
+3: there is. They are listed by name and by number too: so no reader has to load those of all tenants.
 
 A store of an older format is opened, and its number raised at the first opening for writing; its rows are read in
 either form and get the new one when they are written next. A later format is refused.
@@ -234,6 +235,8 @@ META_FORMAT = b"format"
 META_COUNTERS = b"counters"
 META_LOCAL_SERVER = b"server.local"
 _GENERATION = b"generation\0"
+_GENERATION_AT = b"generation.at\0"
+_CONTEXT_NAMED = b"context.name\0"
 _CONTEXT = b"context\0"
 _INDEX_STATE = b"index\0"
 
@@ -273,6 +276,7 @@ def tenant_guid_name(number: int) -> bytes:
 
 TENANT_GUID_PREFIX = b"tenant.guid\0"
 GENERATION_PREFIX = _GENERATION
+GENERATION_AT_PREFIX = _GENERATION_AT
 CONTEXT_PREFIX = _CONTEXT
 INDEX_STATE_PREFIX = _INDEX_STATE
 BURIAL_PREFIX = b"burial\0"
@@ -282,6 +286,36 @@ UNSIGNED_PREFIX = b"audit.unsigned\0"
 def generation_name(tenant: int, name: str) -> bytes:
     """meta: a tenant's generation of that name -> 8 bytes. Tenant 0 for what is global."""
     return _GENERATION + _U32.pack(tenant) + name.encode()
+
+
+MOST_CONTEXT_RDNS = 128
+"""in the name of a naming context: a DNS name has no more labels. It bounds what a long name costs to look up."""
+
+
+def generation_at_name(number: int) -> bytes:
+    """meta: the number of a generation's last bump -> tenant 4, name. What came after a number is a range."""
+    return _GENERATION_AT + _U64.pack(number)
+
+
+def decode_generation_at(value: bytes) -> tuple[int, str]:
+    """(tenant, name) of such a row."""
+    return int.from_bytes(value[:4], "big"), value[4:].decode()
+
+
+def named_context_key(dn: NormalisedDN) -> bytes:
+    """meta: a naming context's normalised DN, root first -> tenant 4, entry id 8. A long one is digested.
+
+    Root first, so that contexts below a name are a range (`named_contexts_below`).
+    """
+    joined = join_dn(dn[::-1])
+    if len(joined) > _LONGEST_NAME:
+        joined = b"#" + hashlib.sha256(joined).digest()
+    return _CONTEXT_NAMED + joined
+
+
+def named_contexts_below(dn: NormalisedDN) -> bytes:
+    """What the keys of all contexts below a name begin with; those whose names are digested are not among them."""
+    return _CONTEXT_NAMED + join_dn(dn[::-1]) + b","
 
 
 def context_name(tenant: int, entry_id: int) -> bytes:

@@ -6,7 +6,6 @@ over when it commits. So a number that an undone child gave out is given again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +14,7 @@ import lmdb
 
 from lightwave.directory.store import clock, layout
 from lightwave.directory.store.batch_memory import BatchMemory
-from lightwave.directory.store.caches import NamingContext, Place, load_contexts
+from lightwave.directory.store.caches import Place
 from lightwave.directory.store.errors import EntryExists, NoSuchEntry, StoreError, store_error
 from lightwave.directory.store.indexes import IndexDefinition, IndexDefinitions, IndexKind, load_definitions
 from lightwave.directory.store.layout import Counters, pack_id
@@ -200,7 +199,7 @@ class NumberingTransaction(ReadTransaction):
         parent = memory.parents.get(above)
         if parent is None and not memory.displaced:
             parent = self._caches.names.get(above)  # of the state that this batch began with
-        if parent is None or dn in self.naming_contexts():
+        if parent is None:
             found = self._find(dn)
             if len(dn) > 1 and above not in memory.parents:
                 record = self.record(*found)
@@ -208,9 +207,12 @@ class NumberingTransaction(ReadTransaction):
                     memory.keep_parent(above, found[0], record.parent)
             return found
         child = self.find_child(parent[0], parent[1], dn[0])
-        if child is None:
+        if child is not None:
+            return parent[0], child
+        context = self.context(dn)
+        if context is None:
             raise NoSuchEntry(*parent)
-        return parent[0], child
+        return context.tenant, context.entry_id
 
     # --- numbers and meta ------------------------------------------------------------------------------------------
 
@@ -272,8 +274,20 @@ class NumberingTransaction(ReadTransaction):
         """What is derived under this generation is no longer valid; tenant 0 for what is global."""
         counters = self._advance()
         counters.generations += 1
-        key = layout.generation_name(tenant, name)
-        self.raw.put(key, pack_id(counters.generations), db=self._databases.meta)
+        meta, key, packed = (
+            self._databases.meta,
+            layout.generation_name(tenant, name),
+            pack_id(counters.generations),
+        )
+        former = self.raw.get(key, db=meta)
+        if former is not None:
+            self.raw.delete(layout.generation_at_name(layout.number(former)), db=meta)
+        self.raw.put(key, packed, db=meta)
+        self.raw.put(
+            layout.generation_at_name(counters.generations),
+            layout.pack_number(tenant) + name.encode(),
+            db=meta,
+        )
 
     def intern_descriptor(self, tenant: int, data: bytes) -> int:
         """The number of a descriptor of these bytes, given now where it has none; 0 for empty bytes."""
@@ -296,7 +310,7 @@ class NumberingTransaction(ReadTransaction):
         """All index definitions as of this transaction."""
         if self._definitions is None:
             caches = self._caches
-            known = caches.generations.get((0, "indexes"), 0)
+            known = caches.generations.get("indexes", 0)
             if (
                 self.counters().generations == caches.counters.generations
                 or self.generation(0, "indexes") == known
@@ -305,12 +319,6 @@ class NumberingTransaction(ReadTransaction):
             else:
                 self._definitions = load_definitions(self.raw, self._databases)
         return self._definitions
-
-    def naming_contexts(self) -> Mapping[NormalisedDN, NamingContext]:
-        """All naming contexts of all tenants as of this transaction."""
-        if self.counters().generations == self._caches.counters.generations:
-            return self._caches.contexts
-        return load_contexts(self.raw, self._databases)
 
     def put_definition(self, definition: IndexDefinition) -> None:
         """Put an index's definition or its new state."""

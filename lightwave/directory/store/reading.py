@@ -9,7 +9,7 @@ resumes behind an id in a later transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,11 +21,11 @@ from lightwave.directory.store.caches import (
     NamingContext,
     Place,
     load_burials,
-    load_contexts,
 )
 from lightwave.directory.store.errors import KeyringError, NoSuchEntry
 from lightwave.directory.store.indexes import IndexDefinitions, IndexKind, IndexState, load_definitions
 from lightwave.directory.store.layout import (
+    SYSTEM_TENANT,
     child_entry_id,
     child_prefix,
     decode_link_value,
@@ -59,11 +59,52 @@ class ReadTransaction(Snapshot):
 
     # --- names -----------------------------------------------------------------------------------------------------
 
-    def naming_contexts(self) -> Mapping[NormalisedDN, NamingContext]:
-        """All naming contexts of all tenants by their normalised DN."""
-        if self._caches.applied == self.id:
-            return self._caches.contexts
-        return load_contexts(self.raw, self._databases)
+    def context(self, dn: NormalisedDN) -> NamingContext | None:
+        """The naming context of exactly this name, None where there is none."""
+        caches = self._caches
+        cached = caches.applied == self.id
+        if cached and (known := caches.contexts.get(dn)) is not None:
+            return known
+        data = self.raw.get(layout.named_context_key(dn), db=self._databases.meta)
+        if data is None:
+            return None if caches.unnamed is None else caches.unnamed.get(dn)
+        tenant, entry_id = layout.decode_entry_key(data)
+        value = self.raw.get(layout.context_name(tenant, entry_id), db=self._databases.meta)
+        if value is None:
+            return None
+        context = NamingContext(tenant, entry_id, layout.decode_context(value)[1])
+        if cached:
+            caches.keep_context(self.id, dn, context)
+        return context
+
+    def context_above(self, dn: NormalisedDN) -> tuple[int, NamingContext] | None:
+        """The outermost naming context in which a name stands, whether or not there is an entry of that name, and
+        how many RDNs the name has below its root; None where it stands in none.
+        """
+        for depth in range(len(dn) - 1, max(len(dn) - layout.MOST_CONTEXT_RDNS, 0) - 1, -1):
+            context = self.context(dn[depth:] if depth else dn)
+            if context is not None:
+                return depth, context
+        return None
+
+    def contexts(self, tenant: int) -> list[tuple[NormalisedDN, NamingContext]]:
+        """A tenant's naming contexts with their normalised names, the oldest first: a handful."""
+        prefix = layout.context_name(tenant, 0)[:-8]
+        cursor = self.raw.cursor(self._databases.meta)
+        found: list[tuple[NormalisedDN, NamingContext]] = []
+        if cursor.set_range(prefix):
+            for key, value in cursor.iternext():
+                if not key.startswith(prefix):
+                    break
+                normalised, text = layout.decode_context(value)
+                found.append((normalised, NamingContext(tenant, layout.number(key[len(prefix) :]), text)))
+        return found
+
+    def has_contexts_below(self, dn: NormalisedDN) -> bool:
+        """Whether any tenant has a naming context below a name."""
+        prefix = layout.named_contexts_below(dn)
+        cursor = self.raw.cursor(self._databases.meta)
+        return cursor.set_range(prefix) and cursor.key().startswith(prefix)
 
     def find(self, dn: NormalisedDN) -> tuple[int, int]:
         """(tenant, entry id) of a name; raises `NoSuchEntry` with the lowest ancestor that exists."""
@@ -77,30 +118,38 @@ class ReadTransaction(Snapshot):
     def _find(self, dn: NormalisedDN) -> tuple[int, int]:
         caches = self._caches
         cached = caches.applied == self.id
-        contexts = self.naming_contexts()
-        for depth in range(len(dn)):
-            tail = dn[depth:] if depth else dn
-            found = caches.names.get(tail) if cached and depth else None
-            if found is None:
-                context = contexts.get(tail)
-                if context is None:
-                    continue
-                found = (context.tenant, context.entry_id)
-                if cached and not depth:  # the base of many a search
-                    caches.keep_name(self.id, dn, found)
-            break
-        else:
-            raise NoSuchEntry
-        tenant, entry_id = found
+        depth, (tenant, entry_id) = self._begin(dn, cached)
         while depth:
             depth -= 1
             child = self.find_child(tenant, entry_id, dn[depth])
-            if child is None:
-                raise NoSuchEntry(tenant, entry_id)
+            if child is None:  # a naming context may stand below another one
+                context = self.context(dn[depth:])
+                if context is None:
+                    raise NoSuchEntry(tenant, entry_id)
+                tenant, child = context.tenant, context.entry_id
             entry_id = child
             if cached:
                 caches.keep_name(self.id, dn[depth:] if depth else dn, (tenant, entry_id))
         return tenant, entry_id
+
+    def _begin(self, dn: NormalisedDN, cached: bool) -> tuple[int, tuple[int, int]]:
+        """Where the way down to a name begins: (how many RDNs are left, the entry above them). That is the nearest
+        ancestor that is remembered, else the outermost naming context.
+        """
+        caches = self._caches
+        if cached:
+            for depth in range(1, len(dn)):
+                found = caches.names.get(dn[depth:])
+                if found is not None:
+                    return depth, found
+        context = self.context_above(dn)
+        if context is None:
+            raise NoSuchEntry
+        depth, one = context
+        found = (one.tenant, one.entry_id)
+        if cached:
+            caches.keep_name(self.id, dn[depth:] if depth else dn, found)
+        return depth, found
 
     def find_child(self, tenant: int, parent: int, normalised_rdn: NormalisedRDN) -> int | None:
         """The entry id of a child by its normalised RDN, None where there is none."""
@@ -146,7 +195,10 @@ class ReadTransaction(Snapshot):
         else:
             above = self.place(tenant, record.parent)
             place = Place(
-                record.rdn + b"," + above.dn, (_rdn(record), *above.normalised_dn), above.lineage | {entry_id}
+                record.rdn + b"," + above.dn,
+                (_rdn(record), *above.normalised_dn),
+                above.lineage | {entry_id},
+                above.root,
             )
         if caches.applied == self.id:
             caches.keep_place(self.id, entry_id, place)
@@ -155,7 +207,7 @@ class ReadTransaction(Snapshot):
     @staticmethod
     def _context_place(record: Record, entry_id: int) -> Place:
         normalised = layout.split_dn(record.normalised_rdn)
-        return Place(record.rdn, normalised, frozenset((layout.ROOT, entry_id)))
+        return Place(record.rdn, normalised, frozenset((layout.ROOT, entry_id)), entry_id)
 
     def is_below(self, tenant: int, entry_id: int, ancestor: int, record: Record | None = None) -> bool:
         """Whether `ancestor` is the entry itself or above it. Id 0 is above all."""
@@ -443,9 +495,7 @@ class ReadTransaction(Snapshot):
     def derived_secret(self, label: bytes) -> bytes | None:
         """32 bytes for `label` that all processes and nodes derive alike; None in a store without a keyring."""
         keyring = self.store.keyring
-        return (
-            None if keyring is None else keyring.derived_secret(self.tenant_guid(min(self.tenants())), label)
-        )
+        return None if keyring is None else keyring.derived_secret(self.tenant_guid(SYSTEM_TENANT), label)
 
     def secret_kinds(self, tenant: int, entry_id: int) -> list[bytes]:
         """The kinds of secrets that an entry has."""

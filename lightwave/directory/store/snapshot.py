@@ -84,17 +84,22 @@ class Snapshot:
             raise StoreError(f"there is no tenant {tenant}")
         return data
 
-    def tenants(self) -> list[int]:
-        """The numbers of all tenants."""
+    def tenant_number(self, guid: bytes) -> int | None:
+        """The local number of a tenant's GUID, None where there is no such tenant."""
+        data = self.raw.get(layout.tenant_number_name(guid), db=self._databases.meta)
+        return int.from_bytes(data, "big") if data is not None else None
+
+    def tenants(self, after: int = 0) -> Iterator[int]:
+        """The numbers of all tenants, ascending; `after` resumes behind one in a later transaction. There may be
+        very many: nothing that somebody waits for may walk them.
+        """
         prefix = layout.TENANT_GUID_PREFIX
         cursor = self.raw.cursor(self._databases.meta)
-        result: list[int] = []
-        if cursor.set_range(prefix):
+        if cursor.set_range(layout.tenant_guid_name(after + 1)):
             for key in cursor.iternext(keys=True, values=False):
                 if not key.startswith(prefix):
                     break
-                result.append(layout.number(key[len(prefix) :]))
-        return result
+                yield layout.number(key[len(prefix) :])
 
     def counters(self) -> layout.Counters:
         """The last numbers given out, the last clock value, the count of generations."""
@@ -111,10 +116,19 @@ class Snapshot:
 
     def generation(self, tenant: int, name: str) -> int:
         """A generation: it grows with each change that it stands for. Tenant 0 for what is global."""
-        if self._caches.applied == self.id:
-            return self._caches.generations.get((tenant, name), 0)
+        caches = self._caches
+        cached = caches.applied == self.id
+        if cached:
+            if not tenant:
+                return caches.generations.get(name, 0)
+            known = caches.tenant_generations.get((tenant, name))
+            if known is not None:
+                return known
         data = self.raw.get(layout.generation_name(tenant, name), db=self._databases.meta)
-        return 0 if data is None else layout.number(data)
+        number = 0 if data is None else layout.number(data)
+        if cached:
+            caches.keep_generation(self.id, tenant, name, number)
+        return number
 
     def meta(self, name: bytes) -> bytes | None:
         """A value of `meta` that `WriteTransaction.put_meta` wrote."""
@@ -144,8 +158,7 @@ class Snapshot:
     def cached(self, cache: DerivedCache[K, V], tenant: int, key: K) -> V | None:
         """A value that an earlier transaction of the same state kept, None where there is none."""
         if self._caches.applied == self.id:
-            part = cache.tenants.get(tenant)
-            return part.get(key) if part is not None else None
+            return cache.get(tenant, key)
         return None
 
     def cache(self, cache: DerivedCache[K, V], tenant: int, key: K, value: V) -> None:

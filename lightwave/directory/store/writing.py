@@ -76,13 +76,16 @@ class WriteTransaction(EntryTransaction):
     def insert_context(self, tenant: int, dn: NormalisedDN, entry: NewEntry, change: Change) -> int:
         """Insert the root of a naming context; `entry.rdn` is its DN as text. Raises `EntryExists`."""
         joined: NormalisedRDN = join_dn(dn)  # type: ignore[assignment]
-        if dn in self.naming_contexts():
+        if len(dn) > layout.MOST_CONTEXT_RDNS:
+            raise StoreError("the name of a naming context has too many parts")
+        if self.context(dn) is not None:
             raise EntryExists("there is a naming context of this name already")
         root = replace(entry, normalised_rdn=joined, flags=entry.flags | CONTEXT)
         entry_id = self.insert_entry(tenant, layout.ROOT, root, change)
         name = layout.context_name(tenant, entry_id)
         self.raw.put(name, layout.encode_context(dn, entry.rdn), db=self._databases.meta)
-        self.bump_generation(0, "contexts")
+        self.raw.put(layout.named_context_key(dn), entry_key(tenant, entry_id), db=self._databases.meta)
+        self.bump_generation(tenant, "contexts")
         return entry_id
 
     def insert_entry(self, tenant: int, parent: int, entry: NewEntry, change: Change) -> int:
@@ -397,6 +400,8 @@ class WriteTransaction(EntryTransaction):
         self.raw.delete(guid_key(tenant, record.guid), db=databases.guids)
         if record.flags & CONTEXT:
             self.raw.delete(layout.context_name(tenant, entry_id), db=databases.meta)
+            named = layout.named_context_key(layout.split_dn(record.normalised_rdn))
+            self.raw.delete(named, db=databases.meta)
             self.bump_generation(0, "contexts")
         usn = self.next_usn(change)
         self._put_usn(tenant, entry_id, record.usn_changed, usn)

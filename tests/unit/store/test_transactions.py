@@ -366,14 +366,17 @@ def test_naming_contexts_of_several_tenants(store: Store) -> None:
         below = transaction.insert_context(tenant, dn(b"cn=config,dc=acme"), deeper, change)
         with pytest.raises(EntryExists), transaction.child() as child:
             child.insert_context(tenant, dn(b"DC=Acme"), entry(b"dc=acme", identity=guid(b"z")), change)
-        assert transaction.tenants() == [1, tenant]
+        assert list(transaction.tenants()) == [1, tenant]
+        assert list(transaction.tenants(1)) == [tenant]
         assert transaction.tenant_guid(tenant) == other
     with store.read() as reader:
-        assert {context.dn for context in reader.naming_contexts().values()} == {
-            BASE,
-            b"dc=acme",
-            b"cn=config,dc=acme",
-        }
+        assert [context.dn for _, context in reader.contexts(1)] == [BASE]
+        assert reader.contexts(tenant) == [
+            (dn(b"dc=acme"), (tenant, root, b"dc=acme")),
+            (dn(b"cn=config,dc=acme"), (tenant, below, b"cn=config,dc=acme")),
+        ]
+        assert reader.has_contexts_below(dn(b"dc=acme"))
+        assert not reader.has_contexts_below(dn(b"dc=acm"))
         assert reader.find(dn(b"dc=acme")) == (tenant, root)
         assert reader.find(dn(b"cn=config,dc=acme")) == (tenant, below)
         assert reader.dn(tenant, below) == b"cn=config,dc=acme"

@@ -20,7 +20,7 @@ from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.schema.normalisation import NormalisedRDN, normalise_rdn
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
-from lightwave.directory.store.record import DYNAMIC, Record
+from lightwave.directory.store.record import CONTEXT, DYNAMIC, Record
 from lightwave.directory.store.writing import WriteTransaction
 
 LIFETIME = 180 * 86_400.0
@@ -40,10 +40,10 @@ _KEPT = (
 def deleted_objects(txn: ReadTransaction, schema: Schema, tenant: int, entry_id: int) -> int | None:
     """The container for tombstones of an entry: of its own naming context, else of another one of its tenant."""
     name = container_name(schema)
-    lineage = txn.place(tenant, entry_id).lineage
-    contexts = [context for context in txn.naming_contexts().values() if context.tenant == tenant]
-    contexts.sort(key=lambda context: context.entry_id not in lineage)
-    for context in contexts:
+    container = txn.find_child(tenant, txn.place(tenant, entry_id).root, name)
+    if container is not None:
+        return container
+    for _, context in txn.contexts(tenant):
         container = txn.find_child(tenant, context.entry_id, name)
         if container is not None:
             return container
@@ -54,10 +54,7 @@ def is_deleted_objects(txn: ReadTransaction, schema: Schema, tenant: int, record
     """Whether the entry is the container of tombstones of its naming context."""
     if record.normalised_rdn != container_name(schema) or not record.parent:
         return False
-    return any(
-        context.tenant == tenant and context.entry_id == record.parent
-        for context in txn.naming_contexts().values()
-    )
+    return bool(txn.record(tenant, record.parent).flags & CONTEXT)
 
 
 def bury(txn: WriteTransaction, context: Context, draft: DraftDelete) -> None:
