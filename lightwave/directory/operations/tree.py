@@ -25,9 +25,11 @@ from lightwave.directory.store.writing import WriteTransaction
 CONFIG_DN = b"cn=config"
 
 _E = b"equality"
+_EACH_TENANT = b""
+"""as a scope of uniqueness: the root of the tree"""
 
 DEFAULT_INDEXES: tuple[tuple[str, tuple[bytes, ...], bool], ...] = (
-    # attribute, kinds, unique within the domain
+    # attribute, kinds, unique within each tenant
     ("objectClass", (_E,), False),
     ("cn", (_E,), False),
     ("sn", (_E,), False),
@@ -96,7 +98,7 @@ def create_tree(
     _add_schema_context(builder)
     built = build_domain(builder, domain.dn)
     for name, kinds, is_unique in DEFAULT_INDEXES:
-        _add_index(builder, domain, name, kinds, is_unique=is_unique)
+        _add_index(builder, name, kinds, is_unique=is_unique)
     return Tree(tenant, built.administrator, built.administrator_dn, node)
 
 
@@ -118,10 +120,8 @@ def _add_configuration(builder: EntryBuilder, domain: Domain) -> int:
     )
 
 
-def _add_index(
-    builder: EntryBuilder, domain: Domain, name: str, kinds: tuple[bytes, ...], *, is_unique: bool
-) -> None:
-    scopes = (domain.dn,) if is_unique else ()
+def _add_index(builder: EntryBuilder, name: str, kinds: tuple[bytes, ...], *, is_unique: bool) -> None:
+    scopes = (_EACH_TENANT,) if is_unique else ()
     builder.add(
         b"cn=" + name.encode() + b"," + INDICES_DN,
         ["top", "lwIndex"],
@@ -130,6 +130,4 @@ def _add_index(
     )
     if is_unique:
         attribute = index_attribute(builder.schema, name.encode())
-        put_scopes(
-            builder.txn, attribute.oid, unique_scopes(builder.txn, builder.schema, attribute, (domain.dn,))
-        )
+        put_scopes(builder.txn, attribute.oid, unique_scopes(builder.txn, builder.schema, attribute, scopes))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 
 import pytest
 
-from fresh_directory import BASE, Directory
+from fresh_directory import BASE, BUILTIN, Directory
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations.domain_tree import build_domain
+from lightwave.directory.operations.entry_builder import EntryBuilder
 from lightwave.directory.operations.sources import Indexed
 from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.store.indexes import IndexKind, IndexState
@@ -109,6 +112,23 @@ def test_uniqueness_is_enforced_for_what_exists(people: Directory) -> None:
     assert people.modify(BOB, ("replace", "title", "CLERK")).code is ResultCode.CONSTRAINT_VIOLATION
     assert people.modify(TITLE, ("delete", "lwUniqueScope", ())).code is SUCCESS
     assert people.modify(BOB, ("replace", "title", "CLERK")).code is SUCCESS
+
+
+def test_a_scope_of_each_tenant(people: Directory) -> None:
+    """The empty DN: unique within every tenant, and two tenants may have the same value."""
+    assert people.add(TITLE, objectClass="lwIndex").code is SUCCESS
+    people.build_indexes()
+    assert people.modify(TITLE, ("add", "lwUniqueScope", "")).code is ResultCode.CONSTRAINT_VIOLATION
+    assert people.modify(BOB, ("replace", "title", "Baker")).code is SUCCESS
+    assert people.modify(TITLE, ("add", "lwUniqueScope", "")).code is SUCCESS
+    assert people.modify(BOB, ("replace", "title", "CLERK")).code is ResultCode.CONSTRAINT_VIOLATION
+    with people.store.write() as txn:
+        builder = EntryBuilder(txn, BUILTIN, txn.create_tenant(bytes(16)), lambda: uuid.uuid4().bytes)
+        build_domain(builder, b"dc=acme,dc=example")
+        builder.add(b"cn=Zed,cn=Users,dc=acme,dc=example", ["top", "user"], sn=b"x", title=b"CLERK")
+    assert people.modify(TITLE, ("delete", "lwUniqueScope", ())).code is SUCCESS
+    assert people.modify(TITLE, ("add", "lwUniqueScope", "")).code is SUCCESS
+    assert people.modify(BOB, ("replace", "title", "CLERK")).code is ResultCode.CONSTRAINT_VIOLATION
 
 
 def test_a_subtree_that_moves_into_a_scope_is_checked(people: Directory) -> None:

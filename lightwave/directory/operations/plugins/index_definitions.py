@@ -16,13 +16,14 @@ from lightwave.directory.operations.drafts import DraftDelete, DraftEntry, Draft
 from lightwave.directory.operations.gather import normalised_name
 from lightwave.directory.operations.plugins.uniqueness import Scope, UniqueRule, put_scopes, scopes_of
 from lightwave.directory.operations.ports import Effect
-from lightwave.directory.operations.survey import Survey, SurveyEffect
+from lightwave.directory.operations.survey import Survey, SurveyEffect, check_all
 from lightwave.directory.schema.attribute import AttributeType
 from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.building import declare_index, drop_index
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.indexes import IndexKind, IndexState
+from lightwave.directory.store.layout import ROOT
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import Record
 from lightwave.directory.store.writing import WriteTransaction
@@ -73,6 +74,9 @@ def unique_scopes(
     """The scopes that values of lwUniqueScope name; raises DirectoryError where one does not exist."""
     found = []
     for value in values:
+        if not value.strip():
+            found.append(Scope(attribute.oid, 0, ROOT))
+            continue
         try:
             tenant, base = txn.find(normalise_dn_text(schema, value))
         except NoSuchEntry:
@@ -205,6 +209,9 @@ def _check_scopes(
     for scope in scopes:
         if scope not in surveyed:
             rule = UniqueRule(attribute, scope)
+            if not scope.tenant:
+                check_all(txn, rule)
+                continue
             for entry_id in (scope.base, *txn.descendants(scope.tenant, scope.base)):
                 rule.check(txn, scope.tenant, entry_id, txn.record(scope.tenant, entry_id))
 

@@ -4,6 +4,9 @@ The index definition of the attribute (an `lwIndex` entry) names the subtrees as
 each, no two entries have equal values of the attribute, whatever its options. A scope is accepted only when the
 equality index is complete and no two entries that exist conflict; from that commit on every write is checked.
 
+The root of the tree (the empty DN) as a scope is every tenant's whole tree, each for itself: values of two tenants
+are never compared, and one definition holds for however many tenants there are.
+
 The scopes stand in `meta` beside the definitions, written in the transaction that changes the entry, so that a
 write looks them up with one read.
 """
@@ -38,8 +41,13 @@ class Scope(NamedTuple):
     attribute: str
     """OID"""
     tenant: int
+    """0: within each tenant"""
     base: int
-    """entry id"""
+    """entry id; ROOT within each tenant"""
+
+    def holds_in(self, tenant: int) -> bool:
+        """Whether entries of a tenant can be in the scope."""
+        return self.tenant in (0, tenant)
 
 
 Scopes = Mapping[str, tuple[Scope, ...]]
@@ -76,17 +84,22 @@ class UniqueRule:
     def check(self, txn: ReadTransaction, tenant: int, entry_id: int, record: Record) -> None:
         """Raises DirectoryError naming both entries of a conflict."""
         scope = self.scope
-        if tenant != scope.tenant or not txn.is_below(tenant, entry_id, scope.base, record):
+        if not scope.holds_in(tenant) or not txn.is_below(tenant, entry_id, scope.base, record):
             return
         values = type_values(txn, record, scope.attribute)
         if values:
-            check_free(txn, self._attribute, scope, values, entry_id)
+            check_free(txn, self._attribute, scope, values, tenant, entry_id)
 
 
 def check_free(
-    txn: ReadTransaction, attribute: AttributeType, scope: Scope, values: Iterable[bytes], entry_id: int
+    txn: ReadTransaction,
+    attribute: AttributeType,
+    scope: Scope,
+    values: Iterable[bytes],
+    tenant: int,
+    entry_id: int,
 ) -> None:
-    """Raises DirectoryError constraintViolation when another entry of the scope has one of the values."""
+    """Raises DirectoryError constraintViolation when another entry of the tenant in the scope has one of the values."""
     number = txn.attribute_number(scope.attribute)
     if number is None:
         return
@@ -95,15 +108,15 @@ def check_free(
             key = attribute.normalise(value)
         except InvalidValue:
             continue
-        for other in txn.index_ids(scope.tenant, number, IndexKind.EQUALITY, key):
+        for other in txn.index_ids(tenant, number, IndexKind.EQUALITY, key):
             if other == entry_id:
                 continue
             try:
-                if not txn.is_below(scope.tenant, other, scope.base):
+                if not txn.is_below(tenant, other, scope.base):
                     continue
             except NoSuchEntry:
                 continue
-            name = txn.dn(scope.tenant, other).decode(errors="replace")
+            name = txn.dn(tenant, other).decode(errors="replace")
             raise DirectoryError(
                 ResultCode.CONSTRAINT_VIOLATION,
                 f"{attribute.name} must be unique: '{name}' has the same value",
@@ -111,7 +124,12 @@ def check_free(
 
 
 def _check_write(
-    txn: WriteTransaction, attribute: AttributeType, scope: Scope, values: Iterable[bytes], entry_id: int
+    txn: WriteTransaction,
+    attribute: AttributeType,
+    scope: Scope,
+    values: Iterable[bytes],
+    tenant: int,
+    entry_id: int,
 ) -> None:
     """The same for a write under a scope that holds.
 
@@ -126,7 +144,7 @@ def _check_write(
         raise DirectoryError(
             ResultCode.BUSY, f"{attribute.name} must be unique, and its index is being made anew: try again"
         )
-    check_free(txn, attribute, scope, values, entry_id)
+    check_free(txn, attribute, scope, values, tenant, entry_id)
 
 
 class Uniqueness:
@@ -139,8 +157,8 @@ class Uniqueness:
             return
         for description, values in draft.attributes.items():
             for scope in scopes.get(description.type.oid, ()):
-                if scope.tenant == draft.tenant and txn.is_below(draft.tenant, draft.parent, scope.base):
-                    _check_write(txn, description.type, scope, values, draft.revived)
+                if scope.holds_in(draft.tenant) and txn.is_below(draft.tenant, draft.parent, scope.base):
+                    _check_write(txn, description.type, scope, values, draft.tenant, draft.revived)
 
     def on_modify(self, txn: WriteTransaction, context: Context, draft: DraftModify) -> None:
         """Every value that comes."""
@@ -149,23 +167,23 @@ class Uniqueness:
             return
         for edit in draft.edits.values():
             for scope in scopes.get(edit.description.type.oid, ()):
-                if scope.tenant == draft.tenant and txn.is_below(
+                if scope.holds_in(draft.tenant) and txn.is_below(
                     draft.tenant, draft.entry_id, scope.base, draft.record
                 ):
-                    _check_write(txn, edit.description.type, scope, edit.added, draft.entry_id)
+                    _check_write(txn, edit.description.type, scope, edit.added, draft.tenant, draft.entry_id)
 
     def on_rename(self, txn: WriteTransaction, context: Context, draft: DraftRename) -> None:
         """The new RDN's values; and, where a subtree comes into a scope, all values in it."""
         scopes = scopes_of(txn)
         for scope in (one for present in scopes.values() for one in present):
             attribute = draft.schema.attribute(scope.attribute)
-            if attribute is None or scope.tenant != draft.tenant:
+            if attribute is None or not scope.holds_in(draft.tenant):
                 continue
             if not txn.is_below(draft.tenant, draft.new_parent, scope.base):
                 continue
             for edit in draft.edits.values():
                 if edit.description.type.oid == scope.attribute:
-                    _check_write(txn, attribute, scope, edit.added, draft.entry_id)
+                    _check_write(txn, attribute, scope, edit.added, draft.tenant, draft.entry_id)
             if not txn.is_below(draft.tenant, draft.old_parent, scope.base):
                 _check_moved(txn, draft, attribute, scope)
 
@@ -174,7 +192,8 @@ class Uniqueness:
 
 
 def _check_moved(txn: WriteTransaction, draft: DraftRename, attribute: AttributeType, scope: Scope) -> None:
-    _check_write(txn, attribute, scope, type_values(txn, draft.record, scope.attribute), draft.entry_id)
+    own = type_values(txn, draft.record, scope.attribute)
+    _check_write(txn, attribute, scope, own, draft.tenant, draft.entry_id)
     for count, entry_id in enumerate(txn.descendants(draft.tenant, draft.entry_id)):
         if count >= _MOST_MOVED:
             raise DirectoryError(
@@ -182,4 +201,4 @@ def _check_moved(txn: WriteTransaction, draft: DraftRename, attribute: Attribute
                 f"more than {_MOST_MOVED} entries would have to be unique in {attribute.name}",
             )
         values = type_values(txn, txn.record(draft.tenant, entry_id), scope.attribute)
-        _check_write(txn, attribute, scope, values, entry_id)
+        _check_write(txn, attribute, scope, values, draft.tenant, entry_id)
