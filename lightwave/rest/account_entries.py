@@ -51,7 +51,6 @@ LISTED = (
     "lastLogonTimestamp",
     "uidNumber",
     "gidNumber",
-    "unixHomeDirectory",
     "homeDirectory",
     "loginShell",
     "sshPublicKey",
@@ -64,6 +63,12 @@ LISTED = (
 """attributes of which an account's JSON is made"""
 SHOWN = (*LISTED, "lwMemberOfDirect", "memberOf", "uSNChanged")
 """those of one account that is looked at for itself"""
+
+
+def account_name(found: Found) -> str:
+    """What an account is called: its sAMAccountName without the dollar of machines, else its uid or cn."""
+    name = found.text("sAMAccountName")
+    return name.rstrip("$") or name if name else found.text("uid") or found.text("cn") or found.dn
 
 
 def account(found: Found, now: float, *, is_whole: bool = False) -> Account:
@@ -79,7 +84,7 @@ def account(found: Found, now: float, *, is_whole: bool = False) -> Account:
         "must change password": must_change,
     }
     made = Account(
-        name=found.text("sAMAccountName") or found.text("uid") or found.text("cn") or found.dn,
+        name=account_name(found),
         id=found.text("entryUUID"),
         dn=found.dn,
         sid=sid_text(found),
@@ -98,7 +103,7 @@ def account(found: Found, now: float, *, is_whole: bool = False) -> Account:
         hindrances=[name for name, holds in hindrances.items() if holds],
         uid_number=found.number("uidNumber"),
         gid_number=found.number("gidNumber"),
-        home_directory=found.text("unixHomeDirectory") or found.text("homeDirectory"),
+        home_directory=found.text("homeDirectory"),
         login_shell=found.text("loginShell"),
         ssh_keys=found.texts("sshPublicKey") or None,
         service_principal_names=found.texts("servicePrincipalName") or None,
@@ -154,6 +159,12 @@ def generalized_time(text: str | None) -> datetime | None:
 def _is_locked(found: Found) -> bool:
     flag = (found.text("nsAccountLock") or "").strip().upper()
     return bool(found.number("lockoutTime")) or flag == "TRUE" or bool(found.values("pwdAccountLockedTime"))
+
+
+def to_file_time(moment: datetime) -> int:
+    """A moment as Active Directory counts it; one without a zone is UTC."""
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return (int(aware.timestamp()) + _EPOCH_1601) * 10_000_000
 
 
 def _file_time(value: int | None) -> datetime | None:

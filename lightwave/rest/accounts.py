@@ -1,23 +1,54 @@
-"""/v1/users: accounts, one by one and in lists; each request is ordinary operations of the directory.
+"""/v1/users, /v1/services, /v1/computers: accounts; each request is ordinary operations of the directory.
 
-`{name}` is a sAMAccountName, a userPrincipalName, a uid, a GUID, a SID or a distinguished name.
+`{name}` is a sAMAccountName (of machines with or without its dollar), a userPrincipalName, a uid, a GUID, a SID or a
+distinguished name. A change is made to the entry that was found when it was asked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-from lightwave.directory.ldap.filters import And, Equality, Filter, Not
+from lightwave.directory.ldap.filters import And, Equality, Extensible, Filter, Not
+from lightwave.directory.ldap.requests import DeleteRequest, Modification, ModifyKind, ModifyRequest
+from lightwave.directory.operations.drafts import PasswordModifyRequest
+from lightwave.identity.generated_passwords import generate_password
+from lightwave.rest.account_changes import (
+    NORMAL_ACCOUNT,
+    WORKSTATION_TRUST_ACCOUNT,
+    Making,
+    add_request,
+    modifications,
+    names_of,
+    rename_requests,
+)
 from lightwave.rest.account_entries import LISTED, SHOWN, account, accounts_filter
-from lightwave.rest.account_models import Account, Accounts, AccountsQuery
+from lightwave.rest.account_models import (
+    AccountChanges,
+    Accounts,
+    AccountsQuery,
+    CreatedAccount,
+    GeneratedPassword,
+    NewAccount,
+    NewName,
+    PasswordChange,
+)
 from lightwave.rest.calling import Kind, locate
-from lightwave.rest.directory_port import DirectoryPort
-from lightwave.rest.resources import TenantQuery, answering, path_name
+from lightwave.rest.directory_port import DirectoryPort, Found
+from lightwave.rest.entity_tags import matches_none, precondition
+from lightwave.rest.group_entries import GROUP, group
+from lightwave.rest.group_entries import LISTED as GROUP_LISTED
+from lightwave.rest.group_models import Groups, MembershipQuery
+from lightwave.rest.resources import path_name
+from lightwave.rest.tenancy import Domain
 from lightwave.web.messages import Request, Response, json_response
-from lightwave.web.routing import Access, Answer, Route
 
+IN_CHAIN = "1.2.840.113556.1.4.1941"  # MS-ADTS §3.1.1.3.4.4.3
 _NAMES = ("sAMAccountName", "userPrincipalName", "uid")
+_USER: Filter = Equality("objectClass", b"inetOrgPerson")
+_SERVICE: Filter = Equality("objectClass", b"msDS-ManagedServiceAccount")
 _COMPUTER: Filter = Equality("objectClass", b"computer")
+_PERSON = ("top", "person", "organizationalPerson", "inetOrgPerson", "user")
 
 
 class AccountKind(NamedTuple):
@@ -26,60 +57,46 @@ class AccountKind(NamedTuple):
     path: str
     plural: str
     kind: Kind
+    making: Making
 
 
 USERS = AccountKind(
     "/v1/users",
     "Users",
-    Kind("user", And((Equality("objectClass", b"inetOrgPerson"), Not(_COMPUTER))), _NAMES),
+    Kind("user", And((_USER, Not(_COMPUTER))), _NAMES),
+    Making(b"cn=Users", _PERSON, "", NORMAL_ACCOUNT),
+)
+COMPUTERS = AccountKind(
+    "/v1/computers",
+    "Computers",
+    Kind("computer", And((_COMPUTER, Not(_SERVICE))), (*_NAMES, "dNSHostName"), "$"),
+    Making(b"ou=Computers", (*_PERSON, "computer"), "$", WORKSTATION_TRUST_ACCOUNT),
+)
+SERVICES = AccountKind(
+    "/v1/services",
+    "Services",
+    Kind("service", _SERVICE, (*_NAMES, "servicePrincipalName"), "$"),
+    Making(
+        b"cn=Managed Service Accounts",
+        (*_PERSON, "computer", "msDS-ManagedServiceAccount"),
+        "$",
+        WORKSTATION_TRUST_ACCOUNT,
+    ),
 )
 
 
-class AccountFace:
-    """The routes of one kind of accounts."""
+class AccountHandlers:
+    """The operations on one kind of accounts. random_bytes: for passwords that are made here."""
 
-    def __init__(self, port: DirectoryPort, served: AccountKind) -> None:
+    def __init__(
+        self, port: DirectoryPort, served: AccountKind, random_bytes: Callable[[int], bytes]
+    ) -> None:
         self._port = port
         self._served = served
-
-    def routes(self) -> tuple[Route, ...]:
-        """What is served."""
-        path, plural, kind = self._served
-        absent = {404: Answer(f"there is no such {kind.word} or tenant for the caller")}
-        return (
-            Route(
-                method="GET",
-                path=path,
-                access=Access.SIGNED_IN,
-                handle=answering(self.list),
-                name=f"list{plural}",
-                summary=f"List {plural.lower()}",
-                query=AccountsQuery,
-                answers={
-                    200: Answer("a page", Accounts),
-                    **absent,
-                    410: Answer("no list waits under the cursor"),
-                    422: Answer("a limit of the directory stands against it"),
-                },
-            ),
-            Route(
-                method="GET",
-                path=f"{path}/{{name}}",
-                access=Access.SIGNED_IN,
-                handle=answering(self.show),
-                name=f"get{plural[:-1]}",
-                summary=f"Read a {kind.word} with its state and groups",
-                query=TenantQuery,
-                answers={
-                    200: Answer(f"the {kind.word}", Account),
-                    **absent,
-                    409: Answer("more than one has the name"),
-                },
-            ),
-        )
+        self._random_bytes = random_bytes
 
     async def list(self, request: Request) -> Response:
-        """GET"""
+        """A page of them."""
         query: AccountsQuery = request.arguments
         domain = self._port.domain(request, query.tenant)
         wanted = accounts_filter(self._served.kind.wanted, query)
@@ -88,7 +105,86 @@ class AccountFace:
         return json_response(Accounts(items=items, next=page.next))
 
     async def show(self, request: Request) -> Response:
-        """GET of one"""
+        """One with its groups."""
+        _, found = await self._locate(request)
+        tag = found.tag
+        headers = () if tag is None else (("ETag", tag),)
+        unchanged = request.headers.get("if-none-match")
+        if tag is not None and unchanged is not None and not matches_none(unchanged, tag):
+            return Response(304, headers=headers)
+        return json_response(account(found, request.now, is_whole=True), headers=headers)
+
+    async def create(self, request: Request) -> Response:
+        """Adds one."""
+        new: NewAccount = request.content
         domain = self._port.domain(request, request.arguments.tenant)
-        found = await locate(self._port, request, domain, self._served.kind, path_name(request), SHOWN)
-        return json_response(account(found, request.now, is_whole=True))
+        making = self._served.making
+        container = self._port.container(domain, new.container, making.container)
+        password = new.password.get_secret_value() if new.password is not None else None
+        if new.generate_password:
+            password = generate_password(self._random_bytes).decode("ascii")
+        asked = add_request(making, domain, container, new, password)
+        await self._port.write(request, asked)
+        found = await self._port.read(request, asked.dn, self._served.kind.wanted, SHOWN)
+        made = account(found or Found(asked.dn.decode(), {}), request.now, is_whole=found is not None)
+        told = {"password": password} if new.generate_password else {}
+        answer = CreatedAccount.model_validate(made.model_dump() | told)
+        location = self._port.location(self._served.path, made.id or made.dn, request.arguments.tenant)
+        return json_response(answer, 201, (("Location", location),))
+
+    async def modify(self, request: Request) -> Response:
+        """Changes one; all of what is asked, or nothing."""
+        asked: AccountChanges = request.content
+        _, found = await self._locate(request)
+        changes = modifications(found, asked)
+        if changes:
+            controls = precondition(request.headers.get("if-match"))
+            await self._port.write(request, ModifyRequest(found.dn.encode(), tuple(changes)), controls)
+        return Response(204)
+
+    async def delete(self, request: Request) -> Response:
+        """Deletes one."""
+        _, found = await self._locate(request)
+        controls = precondition(request.headers.get("if-match"))
+        await self._port.write(request, DeleteRequest(found.dn.encode()), controls)
+        return Response(204)
+
+    async def rename(self, request: Request) -> Response:
+        """Gives one another name: wherever RDN, sAMAccountName, uid and userPrincipalName say the old one."""
+        asked: NewName = request.content
+        _, found = await self._locate(request)
+        suffix = self._served.making.suffix
+        name = asked.name.rstrip("$") if suffix else asked.name
+        writes = rename_requests(found, name, suffix, names_of(found, _NAMES))
+        await self._port.write_together(request, [(one, ()) for one in writes])
+        return Response(204)
+
+    async def set_password(self, request: Request) -> Response:
+        """Sets a password, the given one or one that is made here."""
+        asked: PasswordChange = request.content
+        _, found = await self._locate(request)
+        dn = found.dn.encode()
+        old = asked.old.get_secret_value().encode() if asked.old is not None else None
+        made = generate_password(self._random_bytes) if asked.new is None else b""
+        new = made if asked.new is None else asked.new.get_secret_value().encode()
+        writes: list[PasswordModifyRequest | ModifyRequest] = [PasswordModifyRequest(dn, old, new)]
+        if asked.must_change:
+            due = Modification(ModifyKind.REPLACE, "pwdLastSet", (b"0",))
+            writes.append(ModifyRequest(dn, (due,)))
+        await self._port.write_together(request, [(one, ()) for one in writes])
+        if made:
+            return json_response(GeneratedPassword(password=made.decode("ascii")))
+        return Response(204)
+
+    async def groups(self, request: Request) -> Response:
+        """A page of the groups that have it as a member."""
+        query: MembershipQuery = request.arguments
+        domain, found = await self._locate(request)
+        value = found.dn.encode()
+        member = Extensible(IN_CHAIN, "member", value, False) if query.nested else Equality("member", value)
+        page = await self._port.page(request, domain.dn, And((member, GROUP)), GROUP_LISTED, query)
+        return json_response(Groups(items=[group(one) for one in page.found], next=page.next))
+
+    async def _locate(self, request: Request) -> tuple[Domain, Found]:
+        domain = self._port.domain(request, request.arguments.tenant)
+        return domain, await locate(self._port, request, domain, self._served.kind, path_name(request), SHOWN)

@@ -21,12 +21,13 @@ from lightwave.web.problems import Problem
 
 class Kind(NamedTuple):
     """A kind of entries. word: for sentences. wanted: what makes an entry one. names: attributes, in the order
-    in which they are asked.
+    in which they are asked. suffix: with which sAMAccountName ends, though nobody says it.
     """
 
     word: str
     wanted: Filter
     names: tuple[str, ...]
+    suffix: str = ""
 
 
 async def locate(
@@ -47,7 +48,10 @@ async def _located(
         by_dn = await port.read(request, value, kind.wanted, attributes)
         if by_dn is not None:
             return by_dn
-    for assertion in (*_identifiers(name), *(Equality(one, value) for one in kind.names)):
+    assertions = [*_identifiers(name), *(Equality(one, value) for one in kind.names)]
+    if kind.suffix:
+        assertions.append(Equality("sAMAccountName", value + kind.suffix.encode()))
+    for assertion in assertions:
         found = await port.find(request, domain.dn, And((assertion, kind.wanted)), attributes)
         if len(found) > 1:
             raise Problem(

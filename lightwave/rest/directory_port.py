@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+from urllib.parse import quote, urlencode
 
 from twisted.internet.defer import Deferred
 
@@ -26,12 +27,13 @@ from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.operations.write_groups import GroupOutcome
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.environment import Store
+from lightwave.rest.entity_tags import tag_of
 from lightwave.rest.pages import Pages
 from lightwave.rest.resources import PageQuery, question
 from lightwave.rest.running import SearchRunner
 from lightwave.rest.tenancy import Domain, domain_of
 from lightwave.web.messages import Request
-from lightwave.web.problems import problem_of_outcome
+from lightwave.web.problems import Problem, problem_of_outcome
 
 
 class Contexts:
@@ -82,6 +84,12 @@ class Found:
         except (IndexError, ValueError):
             return None
 
+    @property
+    def tag(self) -> str | None:
+        """The entity tag, where entryUUID and uSNChanged were asked for and may be read."""
+        guid, usn = self.text("entryUUID"), self.number("uSNChanged")
+        return None if guid is None or usn is None else tag_of(guid, usn)
+
 
 class Page(NamedTuple):
     """Part of what a search found. next: under which the rest waits."""
@@ -113,6 +121,24 @@ class DirectoryPort:
         """The domain of a tenant, the caller's own for None; raises Problem 404 where there is none for him."""
         with self._store.read() as txn:
             return domain_of(txn, self._schemas.current(txn), self._contexts.of(request), tenant)
+
+    def container(self, domain: Domain, named: str | None, usual: bytes) -> bytes:
+        """The DN below which something new stands: named, else `usual` (an RDN) of the domain.
+
+        Raises Problem 404 for one outside of the domain, as for one that is not there.
+        """
+        if named is None:
+            return usual + b"," + domain.dn
+        container = named.encode()
+        if not domain.contains(self.schema, container):
+            raise Problem(404, f"there is no container {named!r} in {domain.dns_name}")
+        return container
+
+    @staticmethod
+    def location(path: str, name: str, tenant: str | None) -> str:
+        """Where something that was made is read."""
+        query = "" if tenant is None else "?" + urlencode({"tenant": tenant})
+        return f"{path}/{quote(name, safe='')}{query}"
 
     @property
     def schema(self) -> Schema:
@@ -165,6 +191,10 @@ class DirectoryPort:
             running = self._runner.run(txn, search, context, request.is_gone, most)
         found = _entries(await running)
         return Page(found, None if search.finished else self._pages.keep(search, context.token, asked))
+
+    async def pause(self) -> None:
+        """Lets others have their turn."""
+        await self._runner.pause()
 
     async def write(
         self, request: Request, asked: WriteRequest, controls: tuple[Control, ...] = ()

@@ -30,6 +30,11 @@ def entity_tag(record: Record) -> str:
     return f'"{record.guid.hex()}-{record.usn_changed}"'
 
 
+def tag_of(guid: str, usn: int) -> str:
+    """The strong tag of an entry, of its entryUUID and its uSNChanged."""
+    return f'"{uuid.UUID(guid).hex}-{usn}"'
+
+
 def tag_asked() -> Control:
     """The control that asks a write for the entry's new tag."""
     attributes = encode_sequence(*(encode_octet_string(name.encode()) for name in (_GUID, _USN)))
@@ -44,7 +49,7 @@ def tag_told(controls: tuple[Control, ...]) -> str | None:
             assert isinstance(entry, SearchEntry)
             found = dict(entry.attributes)
             if found.keys() >= {_GUID, _USN}:
-                return f'"{uuid.UUID(found[_GUID][0].decode()).hex}-{int(found[_USN][0])}"'
+                return tag_of(found[_GUID][0].decode(), int(found[_USN][0]))
     return None
 
 

@@ -15,11 +15,16 @@ from twisted.internet.defer import Deferred
 
 from lightwave.web.messages import Request, Response
 from lightwave.web.problems import Problem
-from lightwave.web.routing import Route
+from lightwave.web.routing import Answer, Route
 
 MAX_NAME = 1_024
 MOST_ITEMS = 1_000
 """items of one page"""
+MAX_BODY = 1 << 20
+ETAG = {"ETag": "The version of the entry"}
+CREATED = {"Location": "Where it is read"}
+IF_MATCH = {"If-Match": "Entity tags of the entry: the change is made only if it still has one of them"}
+IF_NONE_MATCH = {"If-None-Match": "Entity tags that the client has: 304 when the entry has one of them"}
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME)]
 
 
@@ -60,6 +65,15 @@ class PageQuery(TenantQuery):
 def question(query: PageQuery) -> str:
     """What has to be asked again, word for word, to go on with a cursor."""
     return type(query).__name__ + query.model_dump_json(exclude={"limit", "cursor"})
+
+
+def refusals(absent: str) -> dict[int, Answer]:
+    """The answers of a change that is not made. absent: what 404 means."""
+    return {
+        404: Answer(absent),
+        409: Answer("more than one has the name, or what is there stands against it"),
+        422: Answer("the schema, a rule or a limit of the directory stands against it"),
+    }
 
 
 def path_name(request: Request, parameter: str = "name") -> str:

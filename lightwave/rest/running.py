@@ -76,6 +76,12 @@ class SearchRunner:
             self._call_later(0, self._continue, page)
         return page.answer
 
+    def pause(self) -> Deferred[None]:
+        """Fires in the next turn of the reactor: between parts of work that is long together."""
+        turn: Deferred[None] = Deferred()
+        self._call_later(0, turn.callback, None)
+        return turn
+
     def _advance(self, txn: ReadTransaction, page: _Page) -> None:
         out: list[bytes] = []
         before = page.search.returned

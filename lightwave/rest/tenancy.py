@@ -34,12 +34,12 @@ class Domain:
         return b".".join(labels).decode("utf-8", "replace")
 
     def contains(self, schema: Schema, dn: bytes) -> bool:
-        """Whether a DN is below the domain; False for what is no DN."""
+        """Whether a DN is the domain's or below it; False for what is no DN."""
         try:
             name = normalise_dn_text(schema, dn)
         except InvalidValue:
             return False
-        return len(name) > len(self.name) and name[-len(self.name) :] == self.name
+        return name[-len(self.name) :] == self.name
 
 
 def domain_of(txn: ReadTransaction, schema: Schema, context: Context, tenant: str | None) -> Domain:

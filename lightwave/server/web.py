@@ -14,9 +14,11 @@ from lightwave.directory.access.token import Token
 from lightwave.directory.operations.context import Limits
 from lightwave.directory.server.service import DirectoryService
 from lightwave.directory.store.commit import Committer
-from lightwave.rest.accounts import USERS, AccountFace
+from lightwave.rest.account_routes import AccountFace
+from lightwave.rest.accounts import COMPUTERS, SERVICES, USERS
 from lightwave.rest.directory import DirectoryFace
 from lightwave.rest.directory_port import Contexts, DirectoryPort
+from lightwave.rest.group_routes import GroupFace
 from lightwave.rest.pages import Pages
 from lightwave.rest.resources import Face
 from lightwave.rest.running import SearchRunner
@@ -133,5 +135,6 @@ def _faces(directory: DirectoryService, reactor: Any) -> tuple[Face, ...]:
     port = DirectoryPort(store, schemas, runner, pages, pipeline, contexts)
     return (
         DirectoryFace(SearchFace(store, schemas, runner, pages), pipeline, contexts),
-        AccountFace(port, USERS),
+        *(AccountFace(port, kind, directory.random_bytes) for kind in (USERS, SERVICES, COMPUTERS)),
+        GroupFace(port),
     )
