@@ -53,14 +53,14 @@ def domain_of(txn: ReadTransaction, schema: Schema, context: Context, tenant: st
     try:
         rdns = tuple((AVA("dc", label.encode()),) for label in tenant.split("."))
         name = normalise_dn(schema, parse_dn(format_dn(rdns)))
-        number, entry_id = txn.find(name)
-        check_visible(txn, schema, context, number, entry_id, txn.record(number, entry_id))
-    except (InvalidValue, ValueError, NoSuchEntry, DirectoryError):
+        known = txn.context(name)
+        if known is None:
+            raise absent
+        record = txn.record(known.tenant, known.entry_id)
+        check_visible(txn, schema, context, known.tenant, known.entry_id, record)
+    except (InvalidValue, UnicodeEncodeError, NoSuchEntry, DirectoryError):
         raise absent from None
-    known = txn.context(name)
-    if known is None:
-        raise absent
-    return Domain(number, known.dn, name)
+    return Domain(known.tenant, known.dn, name)
 
 
 def _is_domain(dn: bytes) -> bool:

@@ -26,7 +26,7 @@ class Api:
         self.connection: http.client.HTTPConnection = http_connection(node, "local")
 
     def __call__(self, method: str, path: str, content: Any = None, **query: str | int) -> Answer:
-        return ask(self.connection, method, path, content, **query)
+        return ask(self.connection, method, path, content, None, None, **query)
 
     def done(self, method: str, path: str, content: Any = None, **query: str | int) -> Any:
         answer = self(method, path, content, **query)
@@ -101,6 +101,8 @@ def test_passwords(api: Api) -> None:
     second = api.done("PUT", "/v1/users/pat/password", {})["password"]
     assert first != second
 
+    content: Any
+
     def status(password: str) -> int:
         with closing(http_connection(api.node)) as connection:
             return ask(connection, "GET", "/v1/users/pat", login=("pat@example.com", password)).status
@@ -115,6 +117,7 @@ def test_passwords(api: Api) -> None:
 
 
 def test_what_is_refused(api: Api) -> None:
+    content: Any
     for content in (
         {},
         {"name": ""},
@@ -177,6 +180,7 @@ def test_pages(api: Api) -> None:
 
 
 def test_groups(api: Api) -> None:
+    content: Any
     for name in ("ann", "ben"):
         api.done("POST", "/v1/users", {"name": name})
     created = api("POST", "/v1/groups", {"name": "Engineers", "description": "who build"})

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
-from client_certificates import client_pem, issuing_authority
+from http_client import ask, http_connection
 from node import Node
 from serving import log_text
 
@@ -15,26 +16,13 @@ PROGRAM = Path(sys.executable).parent / "schemathesis"
 SETTINGS = Path(__file__).with_name("schemathesis.toml")
 
 
-def test_every_operation(promoted_node: Node, short_folder: Path) -> None:
-    """As the administrator over TLS: a bounded run with a fixed seed.
-
-    It signs in by certificate: of the passwords it finds out how to change them, its own among them.
-    """
-    node = promoted_node.copy(short_folder / "node")
-    certificate = short_folder / "administrator.pem"
-    certificate.write_bytes(client_pem(issuing_authority(node), node.administrator))
-    node.start()
-    try:
-        run(node, certificate)
-    finally:
-        node.stop()
-
-
-def run(node: Node, certificate: Path) -> None:
-    """The run, and what counts as passed."""
+def test_every_operation(node: Node) -> None:
+    """As the administrator over TLS: a bounded run with a fixed seed."""
+    with closing(http_connection(node, "local")) as connection:
+        assert ask(connection, "POST", "/v1/users", {"name": "ada"}).status == 201
+    login = f"{node.administrator}:{node.password}"
     command = [str(PROGRAM), "--config-file", str(SETTINGS), "run", f"{node.https_url}/openapi.json"]
-    login = ["--request-cert", str(certificate), "--tls-verify", str(node.certificate_authority)]
-    options = [*login, "--no-color"]
+    options = ["--tls-verify", str(node.certificate_authority), "-a", login, "--no-color"]
     done = subprocess.run(
         [*command, *options], cwd=node.folder.parent, capture_output=True, text=True, timeout=110, check=False
     )
