@@ -1,7 +1,7 @@
 """What a SASL acceptor is: bytes of the client in, a challenge, a claim or a failure out.
 
 An acceptor does no look-up: PLAIN and EXTERNAL end in a *claim*, which `identity` verifies against the
-directory; SCRAM asks for keys in between and ends in a claim that is proven. The outcome of the exchange is
+directory; SCRAM and SRP ask for keys in between and end in a claim that is proven. The outcome of the exchange is
 known only after identity has answered. Messages are bounded before they are looked at.
 
 A mechanism of one client message takes its initial response; when the client sent none, the acceptor asks
@@ -10,9 +10,12 @@ for it with an empty challenge (RFC 4422 §3.3).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
+
+from lightwave.sasl.layers import SecurityLayer
 
 MAX_MESSAGE = 65_536
 """bytes of one client message; mechanisms lower it"""
@@ -73,16 +76,27 @@ class KeysWanted:
 class ProvenClaim:
     """The client has proven that it knows the password of `account`, which came with the keys.
 
-    final: the server's proof, to be sent with the success.
+    final: the server's proof, to be sent with the success. layer: what protects every octet after it, in both
+    directions.
     """
 
     account: object
     authorization_id: str | None
     final: bytes
+    layer: SecurityLayer | None = field(default=None, repr=False)
 
 
 SaslClaim = PasswordClaim | ExternalClaim | ProvenClaim
-SaslStep = SaslChallenge | KeysWanted | SaslClaim | SaslFailure
+
+
+@dataclass(frozen=True, slots=True)
+class SaslWork:
+    """The next step takes milliseconds of computation: `run` gives it, in any thread, once."""
+
+    run: Callable[[], SaslChallenge | ProvenClaim | SaslFailure] = field(repr=False)
+
+
+SaslStep = SaslChallenge | KeysWanted | SaslWork | SaslClaim | SaslFailure
 
 
 class Acceptor(Protocol):
