@@ -33,12 +33,14 @@ from lightwave.identity.liveness import check_record
 from lightwave.identity.names import find_account, find_by_dn, find_identity
 from lightwave.identity.refusals import AuthenticationFailed, NotLive, Refusal
 from lightwave.identity.scram import keys_of_nobody
+from lightwave.identity.srp import salt_and_verifier, srp_keys
 from lightwave.identity.tokens import with_membership
 from lightwave.identity.trust import ClientTrust, identify_certificate, identify_local_user
 from lightwave.identity.verifiers import Cost, matches, verifier_cost
 from lightwave.sasl.channel import Channel
 from lightwave.sasl.mechanism import ExternalClaim, PasswordClaim
 from lightwave.sasl.scram_keys import ScramKeys
+from lightwave.sasl.srp_math import Profile
 
 _DUMMY = b"nobody's password"
 _NO_CREDENTIALS = Credentials(0, 0.0)
@@ -161,6 +163,15 @@ class Authenticator:
         candidate = self._candidate(txn, find_identity(txn, schema, name))
         nobody = keys_of_nobody(txn, schema, name, self._hashing)
         return scram_keys(candidate.credentials) or [nobody], candidate
+
+    def lookup_srp(
+        self, txn: ReadTransaction, profile: Profile, name: str
+    ) -> tuple[bytes, int, BindCandidate]:
+        """Salt and verifier that SRP goes on with, and whose they are: his own, or nobody's (as `lookup_identity`)."""
+        schema = self._schema_of(txn)
+        candidate = self._candidate(txn, find_identity(txn, schema, name))
+        keys = srp_keys(candidate.credentials, profile)
+        return *salt_and_verifier(txn, schema, profile, name, keys), candidate
 
     @staticmethod
     def proven(candidate: BindCandidate, authorization_id: str | None) -> VerifiedBind:

@@ -63,6 +63,11 @@ class SecurityLayer:
         self._received = bytearray()
         self._broken = False
 
+    @property
+    def is_within_packet(self) -> bool:
+        """The beginning of a packet has come, and its end has not."""
+        return bool(self._received)
+
     def wrap(self, data: bytes) -> bytes:
         """The octets to send for `data`."""
         packets: list[bytes] = []

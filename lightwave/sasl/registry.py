@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lightwave.sasl import external, plain, scram
+from lightwave.sasl import external, plain, scram, srp, srp_math
 from lightwave.sasl.channel import Channel
 from lightwave.sasl.mechanism import Acceptor
 
@@ -23,6 +23,14 @@ class Mechanism:
     accept: Callable[[Channel, Random], Acceptor]
 
 
+def _srp(profile: srp_math.Profile) -> Mechanism:
+    return Mechanism(
+        profile.mechanism,
+        lambda channel: True,
+        lambda channel, random: srp.SrpAcceptor(profile, channel, random),
+    )
+
+
 MECHANISMS: tuple[Mechanism, ...] = (
     Mechanism(
         external.NAME,
@@ -34,6 +42,8 @@ MECHANISMS: tuple[Mechanism, ...] = (
         lambda channel: channel.bindings is not None,
         lambda channel, random: scram.ScramAcceptor(channel, random, bound=True),
     ),
+    # Nothing in SRP lets a listener try passwords, and it brings its own protection: it needs no other.
+    *map(_srp, srp_math.PROFILES),
     # Whoever listens to SCRAM in the clear can try passwords at home, and take the connection over afterwards.
     Mechanism(
         scram.NAME,

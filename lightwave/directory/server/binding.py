@@ -9,7 +9,8 @@ password is read only after it is known that the connection may carry one.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from lightwave.directory.access.token import ANONYMOUS, Token
 from lightwave.directory.ldap.messages import LDAPMessage
@@ -24,6 +25,7 @@ from lightwave.identity.authentication import BindCandidate, VerifiedBind, is_an
 from lightwave.identity.ldap_results import result_code
 from lightwave.identity.refusals import AuthenticationFailed, Refusal
 from lightwave.sasl.mechanism import (
+    Acceptor,
     ExternalClaim,
     Failure,
     KeysWanted,
@@ -31,14 +33,19 @@ from lightwave.sasl.mechanism import (
     ProvenClaim,
     SaslChallenge,
     SaslFailure,
+    SaslStep,
+    SaslWork,
 )
 from lightwave.sasl.registry import maybe_acceptor
 from lightwave.sasl.scram import ScramAcceptor
+from lightwave.sasl.srp import SrpAcceptor
 
 if TYPE_CHECKING:
     from lightwave.directory.schema.schema import Schema
     from lightwave.directory.server.connection import LDAPConnection
     from lightwave.directory.store.reading import ReadTransaction
+
+T = TypeVar("T")
 
 
 def serve_bind(
@@ -121,8 +128,23 @@ def _verify(
     if verified is not None:
         _complete(connection, txn, message_id, verified)
         return
+    _compute(
+        connection,
+        message_id,
+        lambda: authenticator.verify(candidate, password),
+        lambda later, result: _complete(connection, later, message_id, result),
+    )
 
-    def done(result: VerifiedBind | BaseException) -> None:
+
+def _compute(
+    connection: LDAPConnection,
+    message_id: int,
+    work: Callable[[], T],
+    go_on: Callable[[ReadTransaction, T], None],
+) -> None:
+    """Run `work` in a thread, then `go_on` with what it gave."""
+
+    def done(result: T | BaseException) -> None:
         if message_id not in connection.session.outstanding:
             return  # the connection has gone meanwhile
         if isinstance(result, BaseException):
@@ -130,11 +152,11 @@ def _verify(
             return
         try:
             with connection.service.store.read() as later:
-                _complete(connection, later, message_id, result)
+                go_on(later, result)
         except Exception as error:  # noqa: BLE001  the client gets a result, the log the rest
             _fail(connection, message_id, error)
 
-    connection.service.threads.run(lambda: authenticator.verify(candidate, password), done)
+    connection.service.threads.run(work, done)
 
 
 def _complete(
@@ -158,11 +180,33 @@ def _sasl(
             raise DirectoryError(
                 ResultCode.AUTH_METHOD_NOT_SUPPORTED, "the mechanism is not offered on this connection"
             )
-    step = acceptor.step(credentials.credentials)
+    _go_on(connection, txn, message_id, acceptor, acceptor.step(credentials.credentials))
+
+
+def _provide(connection: LDAPConnection, txn: ReadTransaction, acceptor: Acceptor, name: str) -> SaslStep:
+    """The acceptor's next step, with the keys of whom `name` calls."""
+    authenticator = connection.service.authenticator
+    if isinstance(acceptor, SrpAcceptor):
+        return acceptor.provide(*authenticator.lookup_srp(txn, acceptor.profile, name))
+    assert isinstance(acceptor, ScramAcceptor)
+    return acceptor.provide(*authenticator.lookup_keys(txn, name))
+
+
+def _go_on(
+    connection: LDAPConnection, txn: ReadTransaction, message_id: int, acceptor: Acceptor, step: SaslStep
+) -> None:
+    """Do what a step of a mechanism asks for."""
     service = connection.service
     if isinstance(step, KeysWanted):
-        assert isinstance(acceptor, ScramAcceptor)
-        step = acceptor.provide(*service.authenticator.lookup_keys(txn, step.authentication_id))
+        step = _provide(connection, txn, acceptor, step.authentication_id)
+    if isinstance(step, SaslWork):
+        _compute(
+            connection,
+            message_id,
+            step.run,
+            lambda later, result: _go_on(connection, later, message_id, acceptor, result),
+        )
+        return
     if isinstance(step, SaslChallenge):
         connection.acceptor = acceptor
         connection.session.sasl_pending = True
@@ -179,6 +223,8 @@ def _sasl(
         verified = service.authenticator.proven(step.account, step.authorization_id)
         token = service.authenticator.complete(txn, verified, service.now())
         _succeed(connection, message_id, token, step.final)
+        if step.layer is not None:
+            connection.protect(step.layer)
         return
     if isinstance(step, ExternalClaim):
         token = service.authenticator.authenticate_external(txn, step, connection.channel, service.now())

@@ -10,6 +10,7 @@ reading until its answers are taken.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet import interfaces, protocol
@@ -33,6 +34,7 @@ from lightwave.directory.server.transactions import forget as forget_transaction
 from lightwave.identity.peers import peer_uid, tls_channel
 from lightwave.identity.refusals import NotLive
 from lightwave.sasl.channel import Channel
+from lightwave.sasl.layers import LayerBroken, SecurityLayer
 from lightwave.sasl.mechanism import Acceptor
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class LDAPConnection(protocol.Protocol):
         self.session = ServerSession(SessionLimits(max_pdu=MAX_PDU_ANONYMOUS), tls_active=tls)
         self.searches = RunningSearches(self)
         self.acceptor: Acceptor | None = None
+        self.layer: SecurityLayer | None = None
         self.settings: Settings = DEFAULTS
         self.limits: Limits = DEFAULTS.anonymous
         self.number = 0
@@ -120,6 +123,12 @@ class LDAPConnection(protocol.Protocol):
         if self._ending:
             self._refuse_more()
         elif not self.draining:  # else the connection would end before what it writes is answered
+            if self.layer is not None:
+                try:
+                    data = self.layer.receive(data)
+                except LayerBroken as error:
+                    self.dismiss(ResultCode.PROTOCOL_ERROR, f"the security layer does not hold: {error}")
+                    return
             self._process(data)
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:  # noqa: N802  Twisted's name
@@ -327,6 +336,8 @@ class LDAPConnection(protocol.Protocol):
         """To the socket when nothing waits before it, to the transport's queue otherwise."""
         if self.lost:
             return  # an operation that was under way when the client went
+        if self.layer is not None:
+            data = self.layer.wrap(data)
         transport = self.transport
         if self._direct and not (transport.dataBuffer or transport._tempDataBuffer):
             try:  # `transport.writeSomeData` in short, which costs 1 µs more
@@ -378,6 +389,20 @@ class LDAPConnection(protocol.Protocol):
         self.transport.startTLS(self.service.tls)
         self.transport.registerProducer(self, True)
         self.channel = Channel(is_confidential=True, address=self.channel.address)
+
+    def protect(self, layer: SecurityLayer) -> None:
+        """Have a security layer from the next octet on, in both directions (RFC 4422 §3.7).
+
+        It replaces one that is there. What came while the bind was in progress came under no layer or the former
+        one, where nothing may come (RFC 4511 §4.2.1): it was put there by somebody else, and ends the connection.
+        """
+        self.flush()
+        if self.session.has_held or (self.layer is not None and self.layer.is_within_packet):
+            self.dismiss(ResultCode.PROTOCOL_ERROR, "octets before the security layer")
+        self.layer = layer
+        if layer.is_confidential:
+            self.channel = replace(self.channel, is_confidential=True)
+        self._context = None
 
     def refresh_channel(self) -> None:
         """Learn what the handshake of TLS gave: the channel bindings, and the client's certificate."""

@@ -103,6 +103,8 @@ def _start_tls(connection: LDAPConnection, message: LDAPMessage, request: Extend
     check_no_value(request.value)
     if connection.transaction is not None:  # RFC 5805 §3.5: within a stable security context
         raise DirectoryError(ResultCode.OPERATIONS_ERROR, "end the transaction first")
+    if connection.layer is not None:  # MS-ADTS 5.1.2.1: one of the two
+        raise DirectoryError(ResultCode.OPERATIONS_ERROR, "a security layer protects the connection")
     if connection.service.tls is None:
         raise DirectoryError(ResultCode.UNAVAILABLE, "this server has no certificate")
     _answer(connection, message.message_id, Outcome(ResultCode.SUCCESS), START_TLS)
