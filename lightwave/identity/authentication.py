@@ -31,6 +31,7 @@ from lightwave.identity.credentials import Credentials, credential_version, read
 from lightwave.identity.hashing import SALT_SIZE, SCHEME, HashingCost, hash_password
 from lightwave.identity.liveness import check_record
 from lightwave.identity.names import find_account, find_by_dn, find_identity
+from lightwave.identity.policies import DEFAULT, PasswordPolicy, policy_of
 from lightwave.identity.refusals import AuthenticationFailed, NotLive, Refusal
 from lightwave.identity.scram import keys_of_nobody
 from lightwave.identity.srp import salt_and_verifier, srp_keys
@@ -162,7 +163,8 @@ class Authenticator:
         schema = self._schema_of(txn)
         candidate = self._candidate(txn, find_identity(txn, schema, name))
         nobody = keys_of_nobody(txn, schema, name, self._hashing)
-        return scram_keys(candidate.credentials) or [nobody], candidate
+        keys = scram_keys(candidate.credentials) if self._policy(txn, candidate).keep_scram else []
+        return keys or [nobody], candidate
 
     def lookup_srp(
         self, txn: ReadTransaction, profile: Profile, name: str
@@ -170,8 +172,14 @@ class Authenticator:
         """Salt and verifier that SRP goes on with, and whose they are: his own, or nobody's (as `lookup_identity`)."""
         schema = self._schema_of(txn)
         candidate = self._candidate(txn, find_identity(txn, schema, name))
-        keys = srp_keys(candidate.credentials, profile)
+        keys = srp_keys(candidate.credentials, profile) if self._policy(txn, candidate).keep_srp else None
         return *salt_and_verifier(txn, schema, profile, name, keys), candidate
+
+    def _policy(self, txn: ReadTransaction, candidate: BindCandidate) -> PasswordPolicy:
+        """The policy that governs a candidate; the built-in one for nobody."""
+        if candidate.entry_id is None:
+            return DEFAULT
+        return policy_of(txn, self._schema_of(txn), candidate.tenant, candidate.entry_id)
 
     @staticmethod
     def proven(candidate: BindCandidate, authorization_id: str | None) -> VerifiedBind:

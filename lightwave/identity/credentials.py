@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from lightwave.directory.store.clock import clock_seconds
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.writing import Change, WriteTransaction
-from lightwave.identity import passwords
+from lightwave.identity import passwords, srp
 from lightwave.identity.credential_format import (
     MAX_HISTORY,
     MUST_CHANGE,
@@ -44,6 +44,7 @@ __all__ = [
     "Credentials",
     "DamagedCredentials",
     "FormerPassword",
+    "KeysKept",
     "StoredPassword",
     "credential_version",
     "import_verifiers",
@@ -96,14 +97,29 @@ def credential_version(txn: ReadTransaction, tenant: int, entry_id: int) -> int:
     return credentials.version if credentials is not None else 0
 
 
+@dataclass(frozen=True, slots=True)
+class KeysKept:
+    """Which keys are made of a new password beside its verifier, for mechanisms that need their own.
+
+    names: the account's, as they are spelt; SRP's keys depend on them.
+    """
+
+    scram: bool = True
+    srp: bool = False
+    names: tuple[str, ...] = ()
+
+
 def prepare_password(
-    clear: bytes, cost: HashingCost, random: Callable[[int], bytes] = os.urandom
+    clear: bytes,
+    cost: HashingCost,
+    random: Callable[[int], bytes] = os.urandom,
+    kept: KeysKept = KeysKept(),
 ) -> CredentialBlob:
     """Everything that one new password needs. Heavy: outside transactions, in a thread.
 
     Raises passwords.UnusablePassword when the bytes can't be a password.
     """
-    return CredentialBlob((new_password(clear, cost, random),))
+    return CredentialBlob((new_password(clear, cost, random, (), kept),))
 
 
 def new_password(
@@ -111,21 +127,38 @@ def new_password(
     cost: HashingCost,
     random: Callable[[int], bytes] = os.urandom,
     present: Sequence[StoredPassword] = (),
+    kept: KeysKept = KeysKept(),
 ) -> StoredPassword:
-    """Our own verifier of one password, and its keys for SCRAM with the salt of those that are `present`.
+    """Our own verifier of one password, and its keys; those for SCRAM with the salt of the ones that are `present`.
 
     Raises passwords.UnusablePassword.
     """
     verifier = hash_password(passwords.prepare(clear), random(16), cost)
+    scram = _new_scram_keys(clear, cost, random, present) if kept.scram else ()
+    return StoredPassword(verifier, (*scram, *(_new_srp_keys(clear, kept.names, random) if kept.srp else ())))
+
+
+def _new_srp_keys(
+    clear: bytes, names: Sequence[str], random: Callable[[int], bytes]
+) -> tuple[tuple[bytes, bytes], ...]:
+    try:
+        return srp.new_keys(clear.decode("utf-8"), names, random)
+    except UnicodeDecodeError:
+        return ()
+
+
+def _new_scram_keys(
+    clear: bytes, cost: HashingCost, random: Callable[[int], bytes], present: Sequence[StoredPassword]
+) -> tuple[tuple[bytes, bytes], ...]:
     if not cost.iterations:
-        return StoredPassword(verifier)
+        return ()
     other = next((decode_keys(keys) for one in present if (keys := one.key(SCRAM_SHA_256))), None)
     salt, iterations = (other.salt, other.iterations) if other else (random(SALT_SIZE), cost.iterations)
     try:
         keys = encode_keys(derive_keys(clear.decode("utf-8"), salt, iterations))
     except (Unpreparable, UnicodeDecodeError):
-        return StoredPassword(verifier)  # what no client of SCRAM can say serves the other mechanisms
-    return StoredPassword(verifier, ((SCRAM_SHA_256, keys),))
+        return ()  # what no client of SCRAM can say serves the other mechanisms
+    return ((SCRAM_SHA_256, keys),)
 
 
 def scram_keys(credentials: Credentials | None) -> list[ScramKeys]:

@@ -23,9 +23,11 @@ from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.writing import Change, WriteTransaction
 from lightwave.identity import passwords
+from lightwave.identity.account_names import names_of_addition, names_of_entry
 from lightwave.identity.credentials import (
     MAX_VERIFIERS,
     CredentialBlob,
+    KeysKept,
     StoredPassword,
     credential_version,
     new_password,
@@ -34,6 +36,7 @@ from lightwave.identity.credentials import (
     stored_passwords,
 )
 from lightwave.identity.hashing import HashingCost
+from lightwave.identity.policies import policy_above, policy_of
 from lightwave.identity.verifiers import MAX_VERIFIER, Cost, clear_text, matches, verifier_cost
 
 USER_PASSWORD = "2.5.4.35"  # noqa: S105  the OID of RFC 4519 §2.41
@@ -83,7 +86,24 @@ class PasswordPrepare:
             version=credentials.version if credentials is not None else 0,
             hashing=self._hashing,
             random=self._random,
+            kept=_keys_kept(txn, schema, request, target),
         )
+
+
+def _keys_kept(
+    txn: ReadTransaction, schema: Schema, request: WriteRequest, target: Target | None
+) -> KeysKept:
+    """Which keys the policy of the account keeps; the tenant's, or the built-in one, for an entry to be added."""
+    if target is not None:
+        policy = policy_of(txn, schema, target.tenant, target.entry_id)
+        names = names_of_entry(txn, schema, target.tenant, target.entry_id)
+        return KeysKept(policy.keep_scram, policy.keep_srp, names)
+    if not isinstance(request, AddRequest):
+        return KeysKept()
+    policy = policy_above(txn, schema, request.dn)
+    return KeysKept(
+        policy.keep_scram, policy.keep_srp, names_of_addition(schema, request.dn, request.attributes)
+    )
 
 
 def _password_changes(schema: Schema, request: WriteRequest) -> tuple[PasswordChange, ...]:
@@ -139,6 +159,7 @@ class PasswordPreparation:
     version: int
     hashing: HashingCost
     random: Callable[[int], bytes]
+    kept: KeysKept
 
     @property
     def heavy(self) -> bool:
@@ -183,7 +204,7 @@ class PasswordPreparation:
                 result.append(
                     StoredPassword(value)
                     if clear is None
-                    else new_password(clear, self.hashing, self.random, (*present, *result))
+                    else new_password(clear, self.hashing, self.random, (*present, *result), self.kept)
                 )
             except passwords.UnusablePassword as error:
                 raise DirectoryError(ResultCode.CONSTRAINT_VIOLATION, str(error)) from None

@@ -84,6 +84,20 @@ def tenant_policy(txn: ReadTransaction, schema: Schema, tenant: int, entry_id: i
     return _domain_of(txn, schema, tenant, entry_id).policy
 
 
+def policy_above(txn: ReadTransaction, schema: Schema, dn: bytes) -> PasswordPolicy:
+    """The policy of the domain in which an entry will stand; the built-in one where no entry above it is there."""
+    try:
+        rdns = normalise_dn_text(schema, dn)
+    except InvalidValue:
+        return DEFAULT
+    for depth in range(1, len(rdns)):
+        try:
+            return tenant_policy(txn, schema, *txn.find(rdns[depth:]))
+        except NoSuchEntry:
+            continue
+    return DEFAULT
+
+
 def resultant_settings(txn: ReadTransaction, schema: Schema, tenant: int, entry_id: int) -> int | None:
     """Entry id of the password settings that govern an account (msDS-ResultantPSO); None where none do."""
     found = _resultant(txn, _domain_of(txn, schema, tenant, entry_id), tenant, entry_id)

@@ -26,7 +26,7 @@ from lightwave.directory.server.settings import ADMINISTRATOR_LIMITS
 from lightwave.directory.store.environment import Store
 from lightwave.directory.store.keyring import Keyring
 from lightwave.identity.administrator import record_administrator
-from lightwave.identity.credentials import prepare_password, set_password
+from lightwave.identity.credentials import KeysKept, prepare_password, set_password
 from lightwave.identity.hashing import HashingCost
 from lightwave.pki.authority import create_issuing, create_node, create_root, pem_chain, serial_number
 from lightwave.server.authority_entries import store_authorities
@@ -127,7 +127,8 @@ def _make(
     progress("making the keyring")
     keyring, recovery_key = Keyring.create(configuration.keyring)
     progress("making the directory")
-    blob = prepare_password(password.encode(), hashing)
+    names = ("Administrator", f"Administrator@{configuration.domain}")
+    blob = prepare_password(password.encode(), hashing, kept=KeysKept(srp=True, names=names))
     schema = Schema.load_builtin()
     with Store.create(configuration.store_path, keyring, server=os.urandom(16), now=time.time) as store:
         domain = Domain(domain_dn(configuration.domain), configuration.hostname, hashing_attributes(hashing))

@@ -15,6 +15,7 @@ from lightwave.identity.credentials import (
     KIND,
     SCRAM_SHA_256,
     StoredPassword,
+    KeysKept,
     import_verifiers,
     prepare_password,
     read_credentials,
@@ -95,7 +96,9 @@ def test_several_passwords_share_salt_and_iterations(accounts: Accounts) -> None
 
 
 def changed(present: Sequence[StoredPassword], *changes: PasswordChange) -> tuple[StoredPassword, ...]:
-    effect = PasswordPreparation(changes, tuple(present), 1, MINIMUM, lambda size: bytes(size)).run()
+    effect = PasswordPreparation(
+        changes, tuple(present), 1, MINIMUM, lambda size: bytes(size), KeysKept()
+    ).run()
     assert isinstance(effect, PasswordEffect)
     return effect.blob.passwords
 
