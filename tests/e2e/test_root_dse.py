@@ -211,9 +211,9 @@ def test_mechanisms_by_channel(shared_node: Node) -> None:
                 code = connection.ask(wire.sasl_bind(mechanism.name, b"\xff\x00\xff")).code
                 assert (code != 7) == (mechanism.name in mechanisms), (name, mechanism.name)
     assert seen == {
-        "clear": set(),
-        "TLS": {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"},
-        "local": {"EXTERNAL", "SCRAM-SHA-256", "PLAIN"},
+        "clear": {"SRP-SHA-256", "SRP"},
+        "TLS": {"SCRAM-SHA-256-PLUS", "SRP-SHA-256", "SRP", "SCRAM-SHA-256", "PLAIN"},
+        "local": {"EXTERNAL", "SRP-SHA-256", "SRP", "SCRAM-SHA-256", "PLAIN"},
     }
 
 

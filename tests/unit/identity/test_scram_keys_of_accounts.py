@@ -14,8 +14,8 @@ from lightwave.identity.credential_format import decode_credentials
 from lightwave.identity.credentials import (
     KIND,
     SCRAM_SHA_256,
-    StoredPassword,
     KeysKept,
+    StoredPassword,
     import_verifiers,
     prepare_password,
     read_credentials,

@@ -36,11 +36,12 @@ LOCAL = Channel(is_confidential=True, local_uid=1000)
 
 
 def test_mechanisms_depend_on_the_channel() -> None:
-    assert offered_mechanisms(CLEAR) == ()
-    assert offered_mechanisms(TLS) == ("SCRAM-SHA-256", "PLAIN")
-    assert offered_mechanisms(TLS_WITH_CERTIFICATE) == ("EXTERNAL", "SCRAM-SHA-256", "PLAIN")
-    assert offered_mechanisms(TLS_BOUND) == ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN")
-    assert offered_mechanisms(LOCAL) == ("EXTERNAL", "SCRAM-SHA-256", "PLAIN")
+    anywhere, behind = ("SRP-SHA-256", "SRP"), ("SCRAM-SHA-256", "PLAIN")
+    assert offered_mechanisms(CLEAR) == anywhere
+    assert offered_mechanisms(TLS) == (*anywhere, *behind)
+    assert offered_mechanisms(TLS_WITH_CERTIFICATE) == ("EXTERNAL", *anywhere, *behind)
+    assert offered_mechanisms(TLS_BOUND) == ("SCRAM-SHA-256-PLUS", *anywhere, *behind)
+    assert offered_mechanisms(LOCAL) == ("EXTERNAL", *anywhere, *behind)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_what_is_not_offered_is_not_accepted(name: str, channel: Channel) -> Non
 
 
 def test_an_acceptor_has_its_mechanism_name() -> None:
-    for name in ("PLAIN", "EXTERNAL", "SCRAM-SHA-256"):
+    for name in ("PLAIN", "EXTERNAL", "SCRAM-SHA-256", "SRP", "SRP-SHA-256"):
         acceptor = maybe_acceptor(name, LOCAL, os.urandom)
         assert acceptor is not None
         assert acceptor.mechanism == name
