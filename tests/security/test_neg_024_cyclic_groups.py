@@ -12,10 +12,11 @@ import pytest
 from fresh_directory import BUILTIN, Directory
 from lightwave.directory.ldap.result import ResultCode
 from lightwave.directory.operations.computed import group_ids
-from lightwave.directory.schema.normalisation import NormalisedRDN
+from lightwave.directory.schema.normalisation import NormalisedRDN, normalise_dn_text
 from lightwave.directory.store.writing import NewEntry
 
-USERS = "cn=Users,dc=lightwave,dc=local"
+DOMAIN = "dc=lightwave,dc=local"
+USERS = f"cn=Users,{DOMAIN}"
 SUCCESS = ResultCode.SUCCESS
 DEPTH = 10_000
 
@@ -49,7 +50,8 @@ def test_neg_024_ten_thousand_deep(directory: Directory) -> None:
     assert member is not None
     with directory.store.write() as txn:
         change = txn.begin_change()
-        below = directory.tree.administrator
+        name = normalise_dn_text(BUILTIN, f"cn=DCClients,cn=Builtin,{DOMAIN}".encode())
+        _, below = _, member_of_none = txn.find(name)
         for number in range(DEPTH):
             name = b"cn=g%d" % number
             entry = NewEntry(
@@ -62,7 +64,7 @@ def test_neg_024_ten_thousand_deep(directory: Directory) -> None:
             below = txn.insert_entry(tenant, users, entry, change)
     with directory.store.read() as txn:
         start = time.process_time()
-        found = group_ids(txn, tenant, directory.tree.administrator)
+        found = group_ids(txn, tenant, member_of_none)
         spent = time.process_time() - start
     assert len(found) == DEPTH
     assert spent < 1.0

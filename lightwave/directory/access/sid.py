@@ -7,33 +7,27 @@ octets, for there is only one encoding of each.
 
 from __future__ import annotations
 
-import re
 import struct
 from typing import Final, NewType
 
 from lightwave.directory.access.descriptor_errors import DescriptorError, MalformedDescriptor
+from lightwave.directory.schema.errors import InvalidValue
+from lightwave.directory.schema.sid_text import MAX_SUB_AUTHORITIES, pack_sid, sid_of_text
 
 Sid = NewType("Sid", bytes)
 
-MAX_SUB_AUTHORITIES: Final = 15
 HEADER: Final = 8  # octets before the sub-authorities
 MAX_SIZE: Final = HEADER + 4 * MAX_SUB_AUTHORITIES
 
 _REVISION = 1
-_SUB_AUTHORITY = re.compile(r"(?:0|[1-9][0-9]{0,9})")
-_AUTHORITY = re.compile(r"(?:0|[1-9][0-9]{0,14}|0[xX][0-9A-Fa-f]{1,12})")
 
 
 def make_sid(authority: int, *sub_authorities: int) -> Sid:
     """The SID S-1-`authority`-`sub_authorities`; DescriptorError where a number is out of its bounds."""
-    if not 0 <= authority < 1 << 48:
-        raise DescriptorError("the authority of a SID has at most 48 bits")
-    if len(sub_authorities) > MAX_SUB_AUTHORITIES:
-        raise DescriptorError(f"a SID has at most {MAX_SUB_AUTHORITIES} sub-authorities")
-    if any(not 0 <= number < 1 << 32 for number in sub_authorities):
-        raise DescriptorError("a sub-authority of a SID has at most 32 bits")
-    head = bytes((_REVISION, len(sub_authorities))) + authority.to_bytes(6, "big")
-    return Sid(head + struct.pack(f"<{len(sub_authorities)}I", *sub_authorities))
+    try:
+        return Sid(pack_sid(authority, sub_authorities))
+    except InvalidValue as error:
+        raise DescriptorError(str(error)) from None
 
 
 def read_sid(data: bytes, start: int, end: int) -> Sid:
@@ -63,17 +57,10 @@ def decode_sid(value: bytes) -> Sid:
 
 def parse_sid(text: str) -> Sid:
     """The SID that `text` writes as S-1-… (MS-DTYP 2.4.2.1); the authority may be hexadecimal."""
-    parts = text.split("-", MAX_SUB_AUTHORITIES + 3)
-    if len(parts) < 3 or parts[0] != "S" or parts[1] != "1":
-        raise DescriptorError("a SID is written S-1-…")
-    if not _AUTHORITY.fullmatch(parts[2]):
-        raise DescriptorError("the authority of a SID is a number of at most 48 bits")
-    if len(parts) > MAX_SUB_AUTHORITIES + 3:
-        raise DescriptorError(f"a SID has at most {MAX_SUB_AUTHORITIES} sub-authorities")
-    if not all(map(_SUB_AUTHORITY.fullmatch, parts[3:])):
-        raise DescriptorError("a sub-authority of a SID is a decimal number of at most 32 bits")
-    hexadecimal = parts[2][:2] in ("0x", "0X")
-    return make_sid(int(parts[2], 16 if hexadecimal else 10), *map(int, parts[3:]))
+    try:
+        return Sid(sid_of_text(text))
+    except InvalidValue as error:
+        raise DescriptorError(str(error)) from None
 
 
 def format_sid(sid: Sid) -> str:

@@ -302,6 +302,7 @@ class _Placer:
             candidate.checked.structural,
             effects,
             kept=candidate.kept,
+            restored=True,
         )
         if parent == ROOT:
             self._add_context(candidate, draft, effects)

@@ -9,9 +9,17 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from lightwave.directory.ldap.dn import format_dn, parse_dn
+from lightwave.directory.access.sid import BUILTIN
+from lightwave.directory.ldap.dn import format_dn
+from lightwave.directory.operations.builtin_principals import (
+    add_administrator,
+    add_builtin_groups,
+    add_krbtgt,
+    add_rid_manager,
+)
 from lightwave.directory.operations.deleted_entries import CONTAINER
 from lightwave.directory.operations.entry_builder import EntryBuilder
+from lightwave.directory.operations.security_identifiers import new_domain_sid
 
 # RDN, structural class; each below the domain's root
 _CONTAINERS = (
@@ -61,16 +69,21 @@ class BuiltDomain(NamedTuple):
 
 def build_domain(builder: EntryBuilder, dn: bytes) -> BuiltDomain:
     """Adds a domain's naming context and all that it begins with. dn: dc=acme,dc=example."""
-    root = builder.add(dn, ["top", "domain", "domainDNS"], context=True)
+    domain = new_domain_sid(builder.new_guid())
+    root = builder.add(dn, ["top", "domain", "domainDNS"], context=True, objectSid=domain)
     _add_containers(builder, dn)
     _add_policies(builder, dn)
-    administrator, administrator_dn = _add_administrator(builder, dn)
+    add_rid_manager(builder, dn, root)
+    administrator, administrator_dn = add_administrator(builder, dn, domain)
+    add_krbtgt(builder, dn, domain)
+    add_builtin_groups(builder, dn, domain, administrator)
     return BuiltDomain(root, administrator, administrator_dn)
 
 
 def _add_containers(builder: EntryBuilder, dn: bytes) -> None:
     for rdn, kind in _CONTAINERS:
-        builder.add(rdn + b"," + dn, ["top", kind], critical=kind not in _MOVABLE)
+        settings = {"objectSid": (BUILTIN,)} if kind == "builtinDomain" else None
+        builder.add(rdn + b"," + dn, ["top", kind], critical=kind not in _MOVABLE, settings=settings)
     add_deleted_objects(builder, dn)
 
 
@@ -92,23 +105,3 @@ def _add_policies(builder: EntryBuilder, dn: bytes) -> None:
 def add_deleted_objects(builder: EntryBuilder, dn: bytes) -> None:
     """Adds the container of tombstones of a naming context."""
     builder.add(format_dn((CONTAINER,)) + b"," + dn, ["top", "container"], critical=True, isDeleted=b"TRUE")
-
-
-def _add_administrator(builder: EntryBuilder, dn: bytes) -> tuple[int, bytes]:
-    name = b"cn=Administrator,cn=Users," + dn
-    entry_id = builder.add(
-        name,
-        ["top", "person", "organizationalPerson", "inetOrgPerson", "user"],
-        critical=True,
-        sn=b"Administrator",
-        uid=b"Administrator",
-        sAMAccountName=b"Administrator",
-        userPrincipalName=b"Administrator@" + dns_name(dn),
-        description=b"Built-in administrator of the domain",
-    )
-    return entry_id, name
-
-
-def dns_name(dn: bytes) -> bytes:
-    """lightwave.local of dc=lightwave,dc=local (RFC 2247)."""
-    return b".".join(ava.value for rdn in parse_dn(dn) for ava in rdn if ava.type.lower() == "dc")

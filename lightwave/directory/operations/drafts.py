@@ -60,6 +60,8 @@ class DraftEntry:
     """operational attributes that an import brings along (createTimestamp …), instead of new ones"""
     revived: int = 0
     """entry id of the tombstone that becomes the entry again; 0 where there is none"""
+    restored: bool = False
+    """It comes from a file of an administrator's, an export or a backup, with what a server gave it once."""
 
 
 @dataclass(slots=True)

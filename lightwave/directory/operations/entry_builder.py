@@ -26,7 +26,7 @@ class EntryBuilder:
         self.schema = schema
         self.tenant = tenant
         self.change: Change = txn.begin_change()
-        self._new_guid = new_guid
+        self.new_guid = new_guid
 
     def add(
         self,
@@ -58,13 +58,17 @@ class EntryBuilder:
         entry = NewEntry(
             format_dn(parsed) if context else format_rdn(parsed[0]),
             normalised[0],
-            self._new_guid(),
+            self.new_guid(),
             [*checked.attributes.items(), *stamped],
         )
         if context:
             return txn.insert_context(self.tenant, normalised, entry, self.change)
         _, parent = txn.find(normalised[1:])
         return txn.insert_entry(self.tenant, parent, entry, self.change)
+
+    def link(self, source: int, attribute: str, targets: Sequence[int]) -> None:
+        """Lets an entry name others under a link attribute."""
+        self.txn.add_links(self.tenant, source, self._describe(attribute), targets, self.change)
 
     def _describe(self, name: str) -> AttributeDescription:
         description = self.schema.describe(name)

@@ -237,6 +237,7 @@ class _Restoring:
             classes.oids,
             classes.structural,
             revived=revived,
+            restored=True,
         )
 
     def _entry(

@@ -12,6 +12,7 @@ from lightwave.directory.schema import forms, matchers, stringprep
 from lightwave.directory.schema.forms import Normaliser
 from lightwave.directory.schema.matchers import Matcher
 from lightwave.directory.schema.matching import Accepts, MatchingRule, Names, Piece, RuleKind, SubstringRule
+from lightwave.directory.schema.sid_text import sid_form
 from lightwave.directory.schema.syntaxes import RFC_4517
 from lightwave.directory.schema.times import generalized_time_key, utc_time_key
 
@@ -289,6 +290,14 @@ def _rules_of_others() -> tuple[MatchingRule, ...]:
                 ("38", "certificateListExactMatch", "5"),
                 ("42", "algorithmIdentifierMatch", "7"),
             )
+        ),
+        # Lightwave's own: a SID may be asserted as text
+        _equality(
+            "2.25.162944272392735442620381082799361588636.7.1",
+            "lwSidMatch",
+            RFC_4517 + "40",
+            sid_form,
+            Accepts.SOME,
         ),
         # Active Directory; OpenLDAP knows the same identifiers by the second names
         _extensible(

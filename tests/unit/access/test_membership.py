@@ -11,7 +11,15 @@ import pytest
 
 from fresh_directory import BUILTIN, Directory
 from lightwave.directory.access.membership import NOBODY, Membership, foreign_membership, membership
-from lightwave.directory.access.sid import AUTHENTICATED_USERS, EVERYONE, Sid, decode_sid, make_sid
+from lightwave.directory.access.sid import (
+    AUTHENTICATED_USERS,
+    BUILTIN_ADMINISTRATORS,
+    BUILTIN_USERS,
+    EVERYONE,
+    Sid,
+    decode_sid,
+    make_sid,
+)
 from lightwave.directory.ldap.result import ResultCode
 from lightwave.directory.schema.normalisation import NormalisedRDN
 from lightwave.directory.store.writing import NewEntry
@@ -59,7 +67,7 @@ def group(directory: Directory, name: str, *members: str, kind: bytes = SECURITY
 
 def test_everybody_who_is_signed_in(directory: Directory) -> None:
     found = of(directory)
-    assert {EVERYONE, AUTHENTICATED_USERS} <= found.sids
+    assert {EVERYONE, AUTHENTICATED_USERS, sid(directory, ANN)} <= found.sids
     assert ids(directory, ANN) <= found.entry_ids
 
 
@@ -69,6 +77,7 @@ def test_nested_groups_and_a_cycle(directory: Directory) -> None:
     outer = group(directory, "outer", middle)
     directory.modify(inner, ("add", "member", outer))
     assert ids(directory, ANN, inner, middle, outer) <= of(directory).entry_ids
+    assert {sid(directory, dn) for dn in (ANN, inner, middle, outer)} <= of(directory).sids
 
 
 def test_a_change_of_members_is_seen_at_once(directory: Directory) -> None:
@@ -140,7 +149,7 @@ def test_an_account_of_another_tenant(directory: Directory) -> None:
     assert added.code is ResultCode.SUCCESS
     assert foreign() is NOBODY
     operators = group(directory, "operators", principal)
-    assert {FOREIGN, EVERYONE, AUTHENTICATED_USERS} <= foreign().sids
+    assert {FOREIGN, EVERYONE, AUTHENTICATED_USERS, sid(directory, operators)} == foreign().sids
     assert foreign().entry_ids == ids(directory, principal, operators)
     directory.modify(operators, ("delete", "member", principal))
     assert foreign() is NOBODY
@@ -151,4 +160,11 @@ def test_an_account_with_the_sid_of_a_foreigner_is_none(directory: Directory) ->
     group(directory, "inner", ANN)
     found = directory.values(ANN, "objectSid")
     with directory.store.read() as txn:
-        assert not found or foreign_membership(txn, tenant, decode_sid(found[0])) is NOBODY
+        assert foreign_membership(txn, tenant, decode_sid(found[0])) is NOBODY
+
+
+def test_the_primary_group(directory: Directory) -> None:
+    users, builtin = f"cn=Domain Users,{USERS}", "cn=Users,cn=Builtin,dc=lightwave,dc=local"
+    administrator = of(directory, f"cn=Administrator,{USERS}")
+    assert ids(directory, users, builtin) <= administrator.entry_ids
+    assert {BUILTIN_ADMINISTRATORS, BUILTIN_USERS, sid(directory, users)} <= administrator.sids

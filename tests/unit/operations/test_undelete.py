@@ -19,8 +19,6 @@ from lightwave.directory.store.stamps import EntryStamps
 
 USERS = "cn=Users," + BASE.decode()
 ANN = "cn=ann," + USERS
-SID = b"\x01\x05\x00\x00\x00\x00\x00\x05\x15\x00\x00\x00" + bytes(16)
-
 Change = tuple[ModifyKind, str, tuple[bytes, ...]]
 REMOVED: Change = (ModifyKind.DELETE, "isDeleted", ())
 
@@ -29,9 +27,8 @@ REMOVED: Change = (ModifyKind.DELETE, "isDeleted", ())
 def directory(tmp_path: Path) -> Directory:
     """With ann, a member of a group, deleted."""
     made = Directory(tmp_path)
-    assert made.add(
-        ANN, objectClass=["person", "user"], cn="ann", sn="Ann", sAMAccountName="ann", objectSid=SID
-    )
+    added = made.add(ANN, objectClass=["person", "user"], cn="ann", sn="Ann", sAMAccountName="ann")
+    assert added.code is ResultCode.SUCCESS
     assert made.add("cn=staff," + USERS, objectClass="groupOfNames", cn="staff", member=ANN)
     return made
 
@@ -80,6 +77,7 @@ SURNAME: Change = (ModifyKind.ADD, "sn", (b"Ann",))
 
 
 def test_it_has_its_guid_its_sid_and_what_the_request_gives(directory: Directory) -> None:
+    (sid,) = directory.values(ANN, "objectSid")
     identity, dn = tombstone(directory)
     done = undelete(directory, dn, ANN, SURNAME, (ModifyKind.REPLACE, "description", (b"back",)))
     assert done.code is ResultCode.SUCCESS, done
@@ -93,7 +91,7 @@ def test_it_has_its_guid_its_sid_and_what_the_request_gives(directory: Directory
             assert description is not None
             return record.values(txn.attribute_number(description.key) or 0)
 
-        assert values("objectSid") == [SID]
+        assert values("objectSid") == [sid]
         assert (values("cn"), values("sn"), values("description")) == ([b"ann"], [b"Ann"], [b"back"])
         assert values("isDeleted") == values("lastKnownParent") == []
         stamps: EntryStamps = txn.stamps(tenant, entry_id)
@@ -170,8 +168,12 @@ def test_neg_a_stranger_undeletes_nothing(directory: Directory) -> None:
 
 def test_neg_a_unique_value_that_another_has_taken(directory: Directory) -> None:
     _, dn = tombstone(directory)
-    bob = directory.add("cn=bob," + USERS, objectClass=["person", "user"], cn="bob", sn="Bob", objectSid=SID)
-    assert bob.code is not ResultCode.SUCCESS  # the tombstone has it still
+    other = (
+        ModifyKind.REPLACE,
+        "objectSid",
+        tuple(directory.values("cn=Administrator," + USERS, "objectSid")),
+    )
+    assert undelete(directory, dn, ANN, SURNAME, other).code is ResultCode.CONSTRAINT_VIOLATION
     name = (ModifyKind.ADD, "sAMAccountName", (b"Administrator",))
     assert undelete(directory, dn, ANN, SURNAME, name).code is ResultCode.CONSTRAINT_VIOLATION
 

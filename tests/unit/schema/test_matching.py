@@ -51,6 +51,7 @@ CASES: list[tuple[str, str, list[str], list[str]]] = [
     ("authPasswordExactMatch", "MD5$a$b", ["MD5$a$b"], ["MD5$a$c"]),
     ("presentationAddressMatch", "A", ["a"], ["b"]),
     ("protocolInformationMatch", "A", ["a"], ["b"]),
+    ("lwSidMatch", "S-1-5-32", ["S-1-5-32", "s-1-0x000000000005-32"], ["S-1-5-33", "S"]),
     ("certificateExactMatch", "0", ["0"], ["1"]),
     ("certificatePairExactMatch", "0", ["0"], ["1"]),
     ("certificateListExactMatch", "0", ["0"], ["1"]),

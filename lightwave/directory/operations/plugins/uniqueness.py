@@ -1,8 +1,9 @@
 """Uniqueness of an attribute within a subtree.
 
 The index definition of the attribute (an `lwIndex` entry) names the subtrees as values of `lwUniqueScope`. Within
-each, no two entries have equal values of the attribute, whatever its options. A scope is accepted only when the
-equality index is complete and no two entries that exist conflict; from that commit on every write is checked.
+each, no two entries have equal values of the attribute, whatever its options; deleted ones don't count. A scope is
+accepted only when the equality index is complete and no two entries that exist conflict; from that commit on every
+write is checked.
 
 The root of the tree (the empty DN) as a scope is every tenant's whole tree, each for itself: values of two tenants
 are never compared, and one definition holds for however many tenants there are.
@@ -27,7 +28,7 @@ from lightwave.directory.store.building import type_values
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.indexes import IndexKind, IndexState
 from lightwave.directory.store.reading import ReadTransaction
-from lightwave.directory.store.record import Record
+from lightwave.directory.store.record import TOMBSTONE, Record
 from lightwave.directory.store.writing import WriteTransaction
 
 _META = b"unique"
@@ -84,7 +85,9 @@ class UniqueRule:
     def check(self, txn: ReadTransaction, tenant: int, entry_id: int, record: Record) -> None:
         """Raises DirectoryError naming both entries of a conflict."""
         scope = self.scope
-        if not scope.holds_in(tenant) or not txn.is_below(tenant, entry_id, scope.base, record):
+        if record.flags & TOMBSTONE or not scope.holds_in(tenant):
+            return
+        if not txn.is_below(tenant, entry_id, scope.base, record):
             return
         values = type_values(txn, record, scope.attribute)
         if values:
@@ -112,7 +115,8 @@ def check_free(
             if other == entry_id:
                 continue
             try:
-                if not txn.is_below(tenant, other, scope.base):
+                record = txn.record(tenant, other)
+                if record.flags & TOMBSTONE or not txn.is_below(tenant, other, scope.base, record):
                     continue
             except NoSuchEntry:
                 continue
