@@ -50,8 +50,8 @@ def test_neg_024_ten_thousand_deep(directory: Directory) -> None:
     assert member is not None
     with directory.store.write() as txn:
         change = txn.begin_change()
-        name = normalise_dn_text(BUILTIN, f"cn=DCClients,cn=Builtin,{DOMAIN}".encode())
-        _, below = _, member_of_none = txn.find(name)
+        _, member_of_none = txn.find(normalise_dn_text(BUILTIN, f"cn=DCClients,cn=Builtin,{DOMAIN}".encode()))
+        below = member_of_none
         for number in range(DEPTH):
             name = b"cn=g%d" % number
             entry = NewEntry(
