@@ -23,6 +23,7 @@ from twisted.python.log import PythonLoggingObserver
 from lightwave.directory.operations.indexing import IndexBuilder
 from lightwave.directory.operations.pipeline import WritePipeline
 from lightwave.directory.operations.plugins import default_plugins
+from lightwave.directory.operations.ports import Refusals
 from lightwave.directory.operations.purge import Purge
 from lightwave.directory.operations.root_dse import ServerFacts
 from lightwave.directory.operations.schema_source import SchemaSource
@@ -41,6 +42,7 @@ from lightwave.directory.store.commit import Committer
 from lightwave.directory.store.environment import Store
 from lightwave.directory.store.keyring import Keyring
 from lightwave.identity.administrator_rule import AdministratorRule
+from lightwave.identity.audit_notices import AuditNotices
 from lightwave.identity.audit_trail import AuditTrail
 from lightwave.identity.authentication import Authenticator
 from lightwave.identity.hashing import HashingCost
@@ -101,6 +103,7 @@ def write_pipeline(
     threads: Any,
     hashing: HashingCost,
     liveness: TokenLiveness,
+    refusals: Refusals,
 ) -> WritePipeline:
     """The one way of writes, with identity's implementations of its ports."""
     return WritePipeline(
@@ -112,6 +115,7 @@ def write_pipeline(
         threads,
         new_guid=new_guid,
         liveness=liveness,
+        refusals=refusals,
     )
 
 
@@ -145,7 +149,10 @@ class Node:
         issuers = (*x509.load_pem_x509_certificates(roots), *x509.load_pem_x509_certificates(chain)[1:])
         # Shared, so that a write finds the verdict that the reading of its request came to.
         liveness = TokenLiveness(schemas.current)
-        pipeline = write_pipeline(self._store, schemas, self._committer, self._threads, hashing, liveness)
+        self._audit = AuditNotices(self._store, self._committer, schemas, time.time, reactor.callLater)
+        pipeline = write_pipeline(
+            self._store, schemas, self._committer, self._threads, hashing, liveness, self._audit
+        )
         trusted = roots + b"".join(_pem(one) for one in x509.load_pem_x509_certificates(chain)[1:])
         tls = tls_context(chain, configuration.key_path.read_bytes(), trusted)
         ServerCertificates(
@@ -167,6 +174,7 @@ class Node:
             monotonic=time.monotonic,
             call_later=reactor.callLater,
             random_bytes=os.urandom,
+            audit=self._audit,
             tls=tls,
         )
         self._service.number_connections(worker.first_serial, worker.count)
@@ -265,6 +273,9 @@ class Node:
             yield _after(self._reactor, 0.02)
         for connection in tuple(self._service.connections):
             connection.transport.abortConnection()
+        self._audit.finish()
+        while not self._audit.is_idle and time.monotonic() < deadline:
+            yield _after(self._reactor, 0.01)
         self._stop_parts()
 
     def _stop_parts(self) -> None:

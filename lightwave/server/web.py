@@ -64,11 +64,12 @@ class Web:
             directory.threads,
             time.time,
             os.urandom(32),
+            directory.audit,
         )
         router = Router()
         most = max(1, DEFAULT_LIMITS.connections // worker.count)
         limits = replace(DEFAULT_LIMITS, connections=most)
-        self.service = WebService(router, callers, time.time, reactor, self._threads, limits)
+        self.service = WebService(router, callers, time.time, reactor, self._threads, limits, directory.run)
         router.add(
             *health_routes(directory, self.service),
             metrics_route(NodeCollector(directory, committer, threads, self.service), worker.number),

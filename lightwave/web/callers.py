@@ -17,12 +17,15 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.python.failure import Failure
 
 from lightwave.directory.access.token import ANONYMOUS, Token
 from lightwave.directory.operations.ports import Threads
 from lightwave.directory.store.environment import Store
+from lightwave.identity.audit_notices import Claimed, Way
 from lightwave.identity.authentication import Authenticator, BindCandidate, VerifiedBind
+from lightwave.identity.ldap_results import result_code
 from lightwave.identity.liveness import TokenLiveness
 from lightwave.identity.names import MAX_NAME
 from lightwave.identity.refusals import AuthenticationFailed, NotLive, Refusal
@@ -53,16 +56,26 @@ class AuthenticationScheme(Protocol):
         """The token of whom `credentials` prove; fails with AuthenticationFailed or Problem."""
 
 
+class SignIns(Protocol):
+    """Hears of who signed in and who was not let in (`identity.audit_notices`)."""
+
+    def signed_in(self, token: Token, way: Way, method: str) -> None: ...
+
+    def sign_in_refused(self, claimed: Claimed | None, way: Way, outcome: str, detail: str) -> None: ...
+
+
 class Proved:
     """What one connection has proved: the token of its channel, and of the last header that was verified."""
 
-    __slots__ = ("channel", "channel_token", "digest", "header_token")
+    __slots__ = ("channel", "channel_token", "claimed", "digest", "header_token")
 
     def __init__(self) -> None:
         self.channel: Channel | None = None
         self.channel_token = ANONYMOUS
         self.digest = b""
         self.header_token = ANONYMOUS
+        self.claimed: Claimed | None = None
+        """whom the last header named"""
 
 
 class Callers:
@@ -76,8 +89,10 @@ class Callers:
         threads: Threads,
         now: Callable[[], float],
         key: bytes,
+        sign_ins: SignIns | None = None,
     ) -> None:
         """`key`: random bytes of this process, at least 16."""
+        self._sign_ins = sign_ins
         self._store = store
         self._authenticator = authenticator
         self._liveness = liveness
@@ -104,7 +119,7 @@ class Callers:
         """The caller of a request; fails with Problem 401 or 403, AuthenticationFailed, or busy."""
         headers = request.headers.all("authorization")
         if not headers:
-            return succeed(self._of_channel(request.channel, proved))
+            return succeed(self._of_channel(request, proved))
         if len(headers) > 1 or len(headers[0]) > MAX_CREDENTIALS:
             raise Problem(400, "one Authorization header is taken, of reasonable size")
         if not request.channel.is_confidential:
@@ -117,18 +132,35 @@ class Callers:
                 return succeed(current)
         scheme, _, credentials = headers[0].partition(" ")
         name, credentials = scheme.casefold(), credentials.strip()
-        if name == "basic":
-            verified = self._basic(request.channel, credentials)
-        elif name in self._schemes:
-            verified = self._schemes[name].authenticate(request, credentials)
-        else:
+        if name != "basic" and name not in self._schemes:
             raise Problem(401, "the scheme of the Authorization header is not served here")
+        proved.claimed = None
+        verified: Deferred[Token]
+        if name == "basic":
+            verified = maybeDeferred(self._basic, credentials, proved)
+        else:
+            verified = self._schemes[name].authenticate(request, credentials)
 
         def keep(token: Token) -> Token:
             proved.digest, proved.header_token = digest, token
+            self._tell(request, token, name)
             return token
 
-        return verified.addCallback(keep)
+        def refused(failure: Failure) -> Failure:
+            self._tell_refusal(request, failure.value, proved.claimed)
+            return failure
+
+        return verified.addCallbacks(keep, refused)
+
+    def _tell(self, request: Request, token: Token, method: str) -> None:
+        if self._sign_ins is not None:
+            way = Way("rest", request.channel.address, request.correlation)
+            self._sign_ins.signed_in(token, way, method)
+
+    def _tell_refusal(self, request: Request, error: object, claimed: Claimed | None) -> None:
+        if self._sign_ins is not None and isinstance(error, AuthenticationFailed):
+            way = Way("rest", request.channel.address, request.correlation)
+            self._sign_ins.sign_in_refused(claimed, way, result_code(error.refusal).label, error.detail)
 
     def _live(self, token: Token) -> Token | None:
         """The token as its bearer's groups are now; None when he may no longer act."""
@@ -140,8 +172,9 @@ class Callers:
                 return None
             return self._liveness.current(txn, token)
 
-    def _of_channel(self, channel: Channel, proved: Proved) -> Token:
+    def _of_channel(self, request: Request, proved: Proved) -> Token:
         """Whom a certificate or the local socket stands for; nobody when no entry belongs to it."""
+        channel = request.channel
         if not channel.has_external_identity:
             return ANONYMOUS
         if proved.channel is channel:
@@ -156,11 +189,14 @@ class Callers:
                 )
         except AuthenticationFailed as error:
             _log.info("from %s: %s", channel.address, error.detail or error)
+            self._tell_refusal(request, error, None)
             token = ANONYMOUS
+        else:
+            self._tell(request, token, token.authenticated_by.value)
         proved.channel, proved.channel_token = channel, token
         return token
 
-    def _basic(self, channel: Channel, credentials: str) -> Deferred[Token]:
+    def _basic(self, credentials: str, proved: Proved) -> Deferred[Token]:
         """RFC 7617: a name (a DN, or a user's with or without domain), a colon and a password, in UTF-8."""
         name, password = _decode_basic(credentials)
         if not name or not password or len(name) > MAX_NAME:
@@ -169,6 +205,7 @@ class Callers:
         with self._store.read() as txn:
             candidate = self._authenticator.lookup_identity(txn, PasswordClaim(name, None, password))
             verified = self._authenticator.verify_inline(candidate, password)
+        proved.claimed = Claimed(candidate.tenant, candidate.entry_id, name)
         if verified is not None:
             self._complete(waiting, verified)
         else:

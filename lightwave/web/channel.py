@@ -269,7 +269,7 @@ class WebChannel(http.HTTPChannel):
             headers=header_fields(incoming),
             body=bytes(self._content),
             now=service.now(),
-            correlation=f"h{self._number}-{self._served}",
+            correlation=f"{service.run}-h{self._number}-{self._served}",
             is_gone=lambda: self._phase is not Phase.HANDLING,
         )
         mount = incoming.found.mount

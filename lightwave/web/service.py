@@ -40,8 +40,10 @@ class WebService:
         reactor: Any,
         threads: Any,
         limits: WebLimits = DEFAULT_LIMITS,
+        run: str = "0",
     ) -> None:
-        """`threads`: a Twisted thread pool, for mounted applications."""
+        """`threads`: a Twisted thread pool, for mounted applications. run: begins this process's correlation ids."""
+        self.run = run
         self.router = router
         self.callers = callers
         self.now = now

@@ -50,6 +50,7 @@ from lightwave.directory.operations.ports import (
     Plugin,
     Preparation,
     Prepare,
+    Refusals,
     Target,
     Threads,
     WriteRequest,
@@ -73,7 +74,7 @@ class _Steps(NamedTuple):
 
     plan: Callable[[Write], list[Preparation]]
     apply: Callable[[Write, WriteTransaction], Outcome]
-    finish: Callable[[Context, Outcome | BaseException, Done], None]
+    finish: Callable[[Context, Outcome | BaseException, Done, object], None]
 
 
 class WritePipeline:
@@ -90,6 +91,7 @@ class WritePipeline:
         liveness: Liveness | None = None,
         *,
         new_guid: Callable[[], bytes] = lambda: uuid.uuid4().bytes,
+        refusals: Refusals | None = None,
     ) -> None:
         self._store = store
         self._committer = committer
@@ -99,30 +101,31 @@ class WritePipeline:
         self._threads = threads
         self._new_guid = new_guid
         self._liveness = liveness
+        self._refusals = refusals
         self.groups = WriteGroups(_Steps(self._plan, self._apply_any, self._finish), committer, threads)
         self.tree_deletions = TreeDeletions(store, committer, schemas, self._plugins, threads, liveness)
 
     def submit(self, context: Context, request: WriteRequest, done: Done) -> None:
         """Runs one write; `done` gets its outcome after the commit that made it durable."""
         if context.token.is_anonymous:  # before anything is looked up: the answer must not tell what there is
-            self._finish(context, denied(context), done)
+            self._finish(context, denied(context), done, request)
             return
         check = BOUNDS.get(type(request))
         if check is not None:
             try:
                 check(request, context.limits)
             except DirectoryError as error:
-                self._finish(context, error, done)
+                self._finish(context, error, done, request)
                 return
         if context.controls and type(request) is DeleteRequest and context.has_control(TREE_DELETE):
             try:
                 if self.tree_deletions.is_large(context, request):
                     self.tree_deletions.submit(
-                        context, request, lambda result: self._finish(context, result, done)
+                        context, request, lambda result: self._finish(context, result, done, request)
                     )
                     return
             except Exception as error:  # noqa: BLE001  the one exit turns every failure into a result
-                self._finish(context, error, done)
+                self._finish(context, error, done, request)
                 return
         self._attempt(Write(context, request, done))
 
@@ -141,7 +144,7 @@ class WritePipeline:
         try:
             preparations = self._plan(write)
         except Exception as error:  # noqa: BLE001  the one exit turns every failure into a result
-            self._finish(write.context, error, write.done)
+            self._finish(write.context, error, write.done, write.request)
             return
         if any(preparation.heavy for preparation in preparations):
             self._threads.run(lambda: run_all(preparations), lambda result: self._prepared(write, result))
@@ -149,7 +152,7 @@ class WritePipeline:
         try:
             write.effects = run_all(preparations)
         except Exception as error:  # noqa: BLE001  as above
-            self._finish(write.context, error, write.done)
+            self._finish(write.context, error, write.done, write.request)
             return
         self._commit(write)
 
@@ -210,7 +213,7 @@ class WritePipeline:
 
     def _prepared(self, write: Write, result: tuple[Effect, ...] | BaseException) -> None:
         if isinstance(result, BaseException):
-            self._finish(write.context, result, write.done)
+            self._finish(write.context, result, write.done, write.request)
         else:
             write.effects = result
             self._commit(write)
@@ -224,7 +227,7 @@ class WritePipeline:
             write.attempts -= 1
             self._attempt(write)
         else:
-            self._finish(write.context, result, write.done)
+            self._finish(write.context, result, write.done, write.request)
 
     def _apply(self, write: Write, txn: WriteTransaction) -> Outcome:
         """One write inside the transaction."""
@@ -283,7 +286,9 @@ class WritePipeline:
         token = self._liveness.current(txn, context.token)
         return context if token is context.token else replace(context, token=token)
 
-    def _finish(self, context: Context, result: Outcome | BaseException, done: Done) -> None:
+    def _finish(
+        self, context: Context, result: Outcome | BaseException, done: Done, request: object = None
+    ) -> None:
         """The one exit: every outcome passes here once, is logged where it is our fault, and goes to `done`."""
         outcome = outcome_of(result, context.correlation) if isinstance(result, BaseException) else result
         if outcome.error is not None:
@@ -295,4 +300,6 @@ class WritePipeline:
                 outcome.detail,
                 extra={"correlation": context.correlation},
             )
+        if outcome.code is not ResultCode.SUCCESS and self._refusals is not None:
+            self._refusals.refused(context, request, outcome)
         done(outcome)

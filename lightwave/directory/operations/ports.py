@@ -21,6 +21,7 @@ from lightwave.directory.operations.drafts import (
     PasswordModifyRequest,
     RefreshRequest,
 )
+from lightwave.directory.operations.outcome import Outcome
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.writing import Change, WriteTransaction
@@ -112,6 +113,13 @@ class Liveness(Protocol):
 
         `check_live` has passed in this transaction, so what makes the old token invalid is this very write.
         """
+
+
+class Refusals(Protocol):
+    """Hears of writes that were refused, for the audit. (Of those that were done it hears as a plug-in.)"""
+
+    def refused(self, context: Context, request: object, outcome: Outcome) -> None:
+        """Called once for each, when it is known that nothing of it is stored."""
 
 
 class Threads(Protocol):

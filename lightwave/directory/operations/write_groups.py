@@ -41,7 +41,7 @@ class Steps(Protocol):
     def apply(self, write: Write, txn: WriteTransaction) -> Outcome:
         """The write inside the transaction; raises DirectoryError, PreconditionBroken."""
 
-    def finish(self, context: Context, result: Outcome | BaseException, done: Done) -> None:
+    def finish(self, context: Context, result: Outcome | BaseException, done: Done, request: object) -> None:
         """The exit."""
 
 
@@ -141,8 +141,10 @@ class WriteGroups:
     def _finish(self, group: _Group, error: BaseException) -> None:
         failed = error.position if isinstance(error, _Failed) else None
         reason = error.error if isinstance(error, _Failed) else error
-        context = group.writes[failed or 0].context
-        self._steps.finish(context, reason, lambda outcome: group.done(GroupOutcome(failed, outcome)))
+        write = group.writes[failed or 0]
+        self._steps.finish(
+            write.context, reason, lambda outcome: group.done(GroupOutcome(failed, outcome)), write.request
+        )
 
 
 def _ignore(outcome: Outcome) -> None:

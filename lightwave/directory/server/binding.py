@@ -21,6 +21,7 @@ from lightwave.directory.operations.outcome import log_failure, outcome_of
 from lightwave.directory.operations.request_controls import check_controls
 from lightwave.directory.server.service import log
 from lightwave.directory.server.transactions import forget as forget_transaction
+from lightwave.identity.audit_notices import Claimed, Way
 from lightwave.identity.authentication import BindCandidate, VerifiedBind, is_anonymous_bind
 from lightwave.identity.ldap_results import result_code
 from lightwave.identity.refusals import AuthenticationFailed, Refusal
@@ -71,6 +72,7 @@ def _begin(connection: LDAPConnection, txn: ReadTransaction, message: LDAPMessag
     request = message.request
     assert isinstance(request, BindRequest)
     connection.bind_began = connection.service.monotonic()
+    connection.bind_method, connection.claimed = "simple", None
     connection.set_token(ANONYMOUS)
     try:
         check_controls(BindRequest, message.controls)
@@ -84,6 +86,7 @@ def _begin(connection: LDAPConnection, txn: ReadTransaction, message: LDAPMessag
             connection.acceptor = None
             _simple(connection, txn, message.message_id, request.name, credentials)
         elif isinstance(credentials, SaslCredentials):
+            connection.bind_method = credentials.mechanism[:32]
             _sasl(connection, txn, message.message_id, credentials)
         else:
             raise DirectoryError(ResultCode.AUTH_METHOD_NOT_SUPPORTED, "simple and SASL are served")
@@ -112,7 +115,16 @@ def _simple(
         _succeed(connection, message_id, ANONYMOUS)
         return
     candidate = connection.service.authenticator.lookup(txn, name)
+    _claim(connection, candidate, name.decode("utf-8", "replace"))
     _verify(connection, txn, message_id, candidate, credentials.password)
+
+
+def _claim(connection: LDAPConnection, candidate: BindCandidate, name: str) -> None:
+    connection.claimed = Claimed(candidate.tenant, candidate.entry_id, name)
+
+
+def _way(connection: LDAPConnection) -> Way:
+    return Way("ldap", connection.channel.address, connection.correlation)
 
 
 def _verify(
@@ -187,9 +199,13 @@ def _provide(connection: LDAPConnection, txn: ReadTransaction, acceptor: Accepto
     """The acceptor's next step, with the keys of whom `name` calls."""
     authenticator = connection.service.authenticator
     if isinstance(acceptor, SrpAcceptor):
-        return acceptor.provide(*authenticator.lookup_srp(txn, acceptor.profile, name))
+        srp_keys, found = authenticator.lookup_srp(txn, acceptor.profile, name)
+        _claim(connection, found, name)
+        return acceptor.provide(srp_keys, found)
     assert isinstance(acceptor, ScramAcceptor)
-    return acceptor.provide(*authenticator.lookup_keys(txn, name))
+    keys, found = authenticator.lookup_keys(txn, name)
+    _claim(connection, found, name)
+    return acceptor.provide(keys, found)
 
 
 def _go_on(
@@ -233,6 +249,7 @@ def _go_on(
     assert isinstance(step, PasswordClaim)
     _check_confidential(connection)
     candidate = service.authenticator.lookup_identity(txn, step)
+    _claim(connection, candidate, step.authentication_id)
     _verify(connection, txn, message_id, candidate, step.password)
 
 
@@ -240,6 +257,7 @@ def _succeed(
     connection: LDAPConnection, message_id: int, token: Token, server_credentials: bytes | None = None
 ) -> None:
     connection.set_token(token)
+    connection.service.audit.signed_in(token, _way(connection), connection.bind_method)
     if not token.is_anonymous and log.isEnabledFor(logging.DEBUG):
         log.debug(
             "connection %d: %s signed in by %s from %s",
@@ -252,6 +270,7 @@ def _succeed(
 
 
 def _fail(connection: LDAPConnection, message_id: int, error: BaseException) -> None:
+    service = connection.service
     connection.acceptor = None
     connection.session.sasl_pending = False
     if isinstance(error, AuthenticationFailed):
@@ -261,11 +280,17 @@ def _fail(connection: LDAPConnection, message_id: int, error: BaseException) -> 
             connection.channel.address,
             error.detail or error,
         )
-        _answer(connection, message_id, result_code(error.refusal), str(error))
+        code = result_code(error.refusal)
+        service.audit.sign_in_refused(connection.claimed, _way(connection), code.label, error.detail)
+        _answer(connection, message_id, code, str(error))
         return
-    outcome = outcome_of(error, f"c{connection.number}-{message_id}")
+    outcome = outcome_of(error, f"{connection.correlation}-{message_id}")
     if outcome.error is not None:
         log_failure(log, f"connection {connection.number}: a bind failed", outcome.error)
+    else:
+        service.audit.sign_in_refused(
+            connection.claimed, _way(connection), outcome.code.label, outcome.detail
+        )
     _answer(connection, message_id, outcome.code, outcome.message)
 
 

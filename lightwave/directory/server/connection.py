@@ -31,6 +31,7 @@ from lightwave.directory.server.service import DirectoryService, log
 from lightwave.directory.server.settings import DEFAULTS, MAX_PDU_ANONYMOUS, Settings
 from lightwave.directory.server.transactions import Transaction
 from lightwave.directory.server.transactions import forget as forget_transaction
+from lightwave.identity.audit_notices import Claimed
 from lightwave.identity.peers import peer_uid, tls_channel
 from lightwave.identity.refusals import NotLive
 from lightwave.sasl.channel import Channel
@@ -71,6 +72,8 @@ class LDAPConnection(protocol.Protocol):
         self.number = 0
         self.writes = 0
         self.bind_began = 0.0
+        self.bind_method = ""
+        self.claimed: Claimed | None = None
         self.draining = False
         self.paused = False
         self.lost = False
@@ -288,12 +291,17 @@ class LDAPConnection(protocol.Protocol):
                 peer=self.channel.address,
                 protocol="ldap",
                 secure=self.channel.is_confidential,
-                correlation=f"c{self.number}",
+                correlation=self.correlation,
             )
             if controls:
                 return made
             context = self._context = made
         return context
+
+    @property
+    def correlation(self) -> str:
+        """Names this connection, and with it the login and all that is asked over it, in logs and in the audit."""
+        return f"{self.service.run}-c{self.number}"
 
     def set_token(self, token: Token) -> None:
         """From now on the connection acts as `token`'s bearer, within his limits."""
@@ -358,7 +366,7 @@ class LDAPConnection(protocol.Protocol):
 
     def refusal(self, message_id: int, tag: int, error: BaseException) -> bytes:
         """The encoded result for an error, with the request taken off the books."""
-        outcome = outcome_of(error, f"c{self.number}-{message_id}")
+        outcome = outcome_of(error, f"{self.correlation}-{message_id}")
         if outcome.error is not None:
             log_failure(log, f"connection {self.number}", outcome.error)
         return self.encode_outcome(message_id, tag, outcome)

@@ -27,6 +27,7 @@ from lightwave.directory.server.settings import (
 )
 from lightwave.directory.server.turn import Turn
 from lightwave.directory.store.environment import Store
+from lightwave.identity.audit_notices import AuditNotices
 from lightwave.identity.authentication import Authenticator
 from lightwave.identity.liveness import TokenLiveness
 
@@ -54,6 +55,7 @@ class DirectoryService:
     monotonic: Callable[[], float]
     call_later: Callable[[float, Callable[[], None]], Any]
     random_bytes: Callable[[int], bytes]
+    audit: AuditNotices
     tls: object | None = None
     """context factory for StartTLS; None where the node has no certificate"""
     connections: set[LDAPConnection] = field(default_factory=set)
@@ -64,10 +66,13 @@ class DirectoryService:
     counts: OperationCounts = field(default_factory=OperationCounts)
     turn: Turn = field(init=False)
     operations: OperationLog = field(init=False)
+    run: str = field(init=False)
+    """begins the correlation ids of this run of the process, so that they mean one thing in the audit"""
     _proxies: tuple[Network, ...] = ()
 
     def __post_init__(self) -> None:
         self.turn = Turn(self.store, self.schemas)
+        self.run = self.random_bytes(4).hex()
         self.operations = OperationLog(self.monotonic, lambda: self.schemas.latest)
 
     def observe_settings(self) -> None:

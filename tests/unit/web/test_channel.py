@@ -316,7 +316,7 @@ def test_a_handler_that_fails_tells_a_reference_alone(caplog: pytest.LogCaptureF
     answer = client.get("/")
     assert answer.status == 500
     assert b"nobody" not in answer.body
-    assert b"reference h1-1" in answer.body
+    assert b"reference 0-h1-1" in answer.body
     assert "nobody's business" in caplog.text
     assert client.get("/").status == 500
 
