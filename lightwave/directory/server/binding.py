@@ -199,9 +199,9 @@ def _provide(connection: LDAPConnection, txn: ReadTransaction, acceptor: Accepto
     """The acceptor's next step, with the keys of whom `name` calls."""
     authenticator = connection.service.authenticator
     if isinstance(acceptor, SrpAcceptor):
-        srp_keys, found = authenticator.lookup_srp(txn, acceptor.profile, name)
-        _claim(connection, found, name)
-        return acceptor.provide(srp_keys, found)
+        kept = authenticator.lookup_srp(txn, acceptor.profile, name)
+        _claim(connection, kept[-1], name)
+        return acceptor.provide(*kept)
     assert isinstance(acceptor, ScramAcceptor)
     keys, found = authenticator.lookup_keys(txn, name)
     _claim(connection, found, name)
