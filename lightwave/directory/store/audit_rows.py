@@ -9,7 +9,7 @@ hashes after it, and a checkpoint (audit_chain.py) signs one of them.
     body         time 8 (ms since 1970), count 4, lengths 10 x 2, then the texts (`encode_body`)
     checkpoint   version 1, hash 32, time 8, key 32 (Ed25519, public), signature 64
 
-The sequences of a chain go up by one. Heads of chains are kept by the write transaction: a batch reads each once.
+The sequences of a chain go up by one. Events wait in the transaction until it commits: a batch puts them in one go.
 Never in a row: a password or any other secret, or a value of an attribute outside a short list (identity/audit.py).
 """
 
@@ -17,18 +17,18 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from operator import gt
 from typing import TYPE_CHECKING, NamedTuple
 
 from lightwave.directory.store import layout
 from lightwave.directory.store.errors import DamagedEvent, StoreError
 from lightwave.directory.store.layout import audit_key, decode_audit_key, pack_id
-from lightwave.directory.store.numbering import AuditHead, NumberingTransaction
 
 if TYPE_CHECKING:
     import lmdb
 
+    from lightwave.directory.store.numbering import NumberingTransaction
     from lightwave.directory.store.reading import ReadTransaction
 
 SUCCESS = "success"
@@ -40,6 +40,14 @@ _BODY = 33
 _LONGEST = (16, 1024, 16, 1024, 48, 48, 32, 64, 4096, 96)
 """octets of each text; what is longer is cut, with `...` at its end"""
 LAST = 2**64 - 1
+
+
+class AuditHead(NamedTuple):
+    """The last event of a chain: its sequence, 0 where there is none, its hash, whether a checkpoint is behind it."""
+
+    sequence: int
+    hash: bytes
+    is_signed: bool
 
 
 class Subject(NamedTuple):
@@ -99,25 +107,34 @@ class Checkpoint(NamedTuple):
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-def append(txn: NumberingTransaction, event: Event) -> int:
-    """Put an event at the end of its tenant's chain of this node; its sequence. Hot: once in every write."""
-    tenant, node = event.tenant, txn.store.server_number
-    head = txn.audit_head(tenant) or head_of(txn, tenant, node)
-    if head.is_signed:
-        name = layout.unsigned_name(tenant, node)
-        txn.raw.put(name, pack_id(int(event.time * 1000)), db=txn.store.databases.meta)
-    sequence = head.sequence + 1
-    body = encode_body(event)
-    digest = chain_hash(head.hash, sequence, body)
-    txn.raw.put(audit_key(tenant, node, sequence), _VERSION + digest + body, db=_database(txn))
-    txn.keep_audit_head(tenant, AuditHead(sequence, digest, False))
-    return sequence
+def append(txn: NumberingTransaction, event: Event) -> None:
+    """Have an event stored with the transaction, at the end of its tenant's chain of this node. Hot: once in every
+    write.
+    """
+    txn.add_event(event.tenant, int(event.time * 1000), encode_body(event))
 
 
-def put_checkpoint(txn: NumberingTransaction, tenant: int, checkpoint: Checkpoint) -> bool:
+def put_events(txn: ReadTransaction, waiting: Sequence[tuple[int, int, bytes]]) -> None:
+    """Put (tenant, time in ms, body) at the ends of their chains; called at the commit. Hot."""
+    raw, database, node = txn.raw, _database(txn), txn.store.server_number
+    heads: dict[int, AuditHead] = {}
+    for tenant, time, body in waiting:
+        head = heads.get(tenant)
+        if head is None:
+            head = head_of(txn, tenant, node)
+            if head.is_signed:
+                name = layout.unsigned_name(tenant, node)
+                raw.put(name, pack_id(time), db=txn.store.databases.meta)
+        sequence = head.sequence + 1
+        digest = chain_hash(head.hash, sequence, body)
+        raw.put(audit_key(tenant, node, sequence), _VERSION + digest + body, db=database)
+        heads[tenant] = AuditHead(sequence, digest, False)
+
+
+def put_checkpoint(txn: ReadTransaction, tenant: int, checkpoint: Checkpoint) -> bool:
     """Put a checkpoint behind its event; False where that event is not there any more, or another is.
 
-    The note that events are unsigned goes, where it is the last one.
+    The note that events are unsigned goes, where it is the last one that is stored.
     """
     database = _database(txn)
     key = audit_key(tenant, checkpoint.node, checkpoint.sequence)
@@ -126,12 +143,9 @@ def put_checkpoint(txn: NumberingTransaction, tenant: int, checkpoint: Checkpoin
         return False
     value = _CHECKPOINT.pack(1, checkpoint.hash, checkpoint.time, checkpoint.key, checkpoint.signature)
     txn.raw.put(key + layout.CHECKPOINT_MARK, value, db=database)
-    head = head_of(txn, tenant, checkpoint.node)
-    if head.is_signed:
+    if head_of(txn, tenant, checkpoint.node).is_signed:
         name = layout.unsigned_name(tenant, checkpoint.node)
         txn.raw.delete(name, db=txn.store.databases.meta)
-        if checkpoint.node == txn.store.server_number:
-            txn.keep_audit_head(tenant, head)
     return True
 
 

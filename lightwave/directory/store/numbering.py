@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import lmdb
 
 from lightwave.directory.store import clock, layout
+from lightwave.directory.store.audit_rows import put_events
 from lightwave.directory.store.batch_memory import BatchMemory
 from lightwave.directory.store.caches import Place
 from lightwave.directory.store.errors import EntryExists, NoSuchEntry, StoreError, store_error
@@ -40,20 +41,10 @@ class Change:
     fresh: bool = True
 
 
-class AuditHead(NamedTuple):
-    """The last event of a chain (audit_rows.py): its sequence, 0 where there is none, its hash, whether a checkpoint
-    stands behind it.
-    """
-
-    sequence: int
-    hash: bytes
-    is_signed: bool
-
-
 class NumberingTransaction(ReadTransaction):
     """Reads its own writes; bypasses all caches that hold committed state."""
 
-    __slots__ = ("_audit_heads", "_counters", "_definitions", "_dirty", "_memory", "_parent")
+    __slots__ = ("_counters", "_definitions", "_dirty", "_events", "_memory", "_parent")
 
     def __init__(
         self, store: Store, raw: lmdb.Transaction[bytes], parent: NumberingTransaction | None
@@ -64,7 +55,7 @@ class NumberingTransaction(ReadTransaction):
         self._counters: Counters | None = None
         self._dirty = False
         self._definitions: IndexDefinitions | None = None
-        self._audit_heads: dict[int, AuditHead] | None = None
+        self._events: list[tuple[int, int, bytes]] | None = None
 
     # --- the transaction itself ------------------------------------------------------------------------------------
 
@@ -81,7 +72,10 @@ class NumberingTransaction(ReadTransaction):
         self.abort()
 
     def flush(self) -> None:
-        """Put what was put off until the commit: the counters."""
+        """Put what was put off until the commit: events of the audit, the counters."""
+        if self._events and self._parent is None:
+            put_events(self, self._events)
+            self._events = None
         if self._dirty and self._counters is not None and self._parent is None:
             data = layout.encode_counters(self._counters)
             self.raw.put(layout.META_COUNTERS, data, db=self._databases.meta)
@@ -100,9 +94,11 @@ class NumberingTransaction(ReadTransaction):
             parent._counters = self._counters
             parent._dirty = True
             parent._definitions = None
-        if parent is not None and self._audit_heads:
-            for tenant, head in self._audit_heads.items():
-                parent.keep_audit_head(tenant, head)
+        if parent is not None and self._events:
+            if parent._events:
+                parent._events += self._events
+            else:
+                parent._events = self._events
 
     def abort(self) -> None:
         """Undo everything of this transaction."""
@@ -150,21 +146,14 @@ class NumberingTransaction(ReadTransaction):
             counters.usn,
         )
 
-    def audit_head(self, tenant: int) -> AuditHead | None:
-        """Where this transaction, or one around it, has left the tenant's chain; None where they wrote none of it."""
-        transaction: NumberingTransaction | None = self
-        while transaction is not None:
-            heads = transaction._audit_heads
-            if heads is not None and tenant in heads:
-                return heads[tenant]
-            transaction = transaction._parent
-        return None
+    def add_event(self, tenant: int, time: int, body: bytes) -> None:
+        """Have an event of the audit stored with this transaction: its outermost one puts it at the commit.
 
-    def keep_audit_head(self, tenant: int, head: AuditHead) -> None:
-        """Note how far a tenant's chain has come."""
-        if self._audit_heads is None:
-            self._audit_heads = {}
-        self._audit_heads[tenant] = head
+        time: in ms. So what a batch tells of is put in one go, and an undone child's events are never written.
+        """
+        if self._events is None:
+            self._events = []
+        self._events.append((tenant, time, body))
 
     def see_clock(self, remote: int) -> None:
         """Note a clock value of another server; raises `clock.ClockAhead` where it is too far in the future."""

@@ -46,8 +46,8 @@ def assert_chained(found: list[Stored]) -> None:
 
 def test_what_is_appended_is_read(store: Store) -> None:
     with store.write() as txn:
-        assert append(txn, FULL) == 1
-        assert append(txn, Event(START, 1, "add")) == 2
+        append(txn, FULL)
+        append(txn, Event(START, 1, "add"))
     first, second = stored(store)
     assert first.event == FULL
     assert second.event == Event(START, 1, "add")
@@ -155,6 +155,7 @@ def test_reading_begins_at_a_time(store: Store) -> None:
 def test_neg_damaged_rows_are_named(store: Store, damage: bytes) -> None:
     with store.write() as txn:
         append(txn, FULL)
+    with store.write() as txn:
         assert store.databases.audit is not None
         txn.raw.put(layout.audit_key(1, store.server_number, 1), damage, db=store.databases.audit)
     with pytest.raises(DamagedEvent, match="event 1"):
