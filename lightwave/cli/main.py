@@ -12,22 +12,28 @@ from typing import Final
 
 import click
 
-# Verb -> module: a command loads what it needs and nothing else, so `lightwave --help` answers at once.
-_COMMANDS: Final = {
-    "promote": "promote",
-    "serve": "serve",
-    "status": "status",
-    "import": "import_",
-    "export": "export",
-    "check": "check",
-    "backup": "backup",
-    "restore": "restore",
-    "restore-entry": "restore_entry",
-    "compact": "compact",
-    "index": "index",
-    "explain": "explain",
-    "user": "user",
+# Topic -> command -> module. A command loads what it needs and nothing else, so `lightwave --help` answers at once.
+_TOPICS: Final[dict[str, dict[str, str]]] = {
+    "Node": {"promote": "promote", "serve": "serve", "status": "status"},
+    "People and machines": {
+        "user": "user",
+        "group": "group",
+        "service": "service",
+        "computer": "computer",
+    },
+    "Data": {
+        "import": "import_",
+        "export": "export",
+        "backup": "backup",
+        "restore": "restore",
+        "restore-entry": "restore_entry",
+        "check": "check",
+        "compact": "compact",
+        "index": "index",
+        "explain": "explain",
+    },
 }
+_COMMANDS: Final = {name: module for commands in _TOPICS.values() for name, module in commands.items()}
 
 
 class Verbs(click.Group):
@@ -42,6 +48,16 @@ class Verbs(click.Group):
             return None
         command: click.Command = importlib.import_module(f"lightwave.cli.{module}").command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands by topic."""
+        width = max(map(len, _COMMANDS))
+        for topic, commands in _TOPICS.items():
+            with formatter.section(topic):
+                room = formatter.width - width - formatter.current_indent - 4
+                found = ((name, self.get_command(ctx, name)) for name in commands)
+                rows = [(name.ljust(width), one.get_short_help_str(room)) for name, one in found if one]
+                formatter.write_dl(rows)
 
 
 @click.command(
