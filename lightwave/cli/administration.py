@@ -26,6 +26,8 @@ from lightwave.server.configuration import load_configuration
 
 WIDTH = 100
 """columns of what is printed where there is no terminal"""
+PAGE = 1_000
+"""items that are asked for at once"""
 _CONTROLS = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "�")
 """characters that would move the cursor or colour the screen of who reads a value"""
 
@@ -139,7 +141,7 @@ def items(
     cursor: str | None = None
     left = most
     while left is None or left > 0:
-        limit = 1_000 if left is None else min(1_000, left)
+        limit = PAGE if left is None else min(PAGE, left)
         page = client.get(address(*segments, limit=limit, cursor=cursor, **query))
         yield from page["items"]
         cursor = page.get("next")

@@ -69,11 +69,11 @@ def add_request(
         "objectClass": tuple(name.encode() for name in making.classes),
         "cn": (new.name.encode(),),
         "sAMAccountName": ((new.name.rstrip("$") + making.suffix).encode(),),
-        "userPrincipalName": (f"{new.name.rstrip('$')}@{domain.dns_name}".encode(),),
         "userAccountControl": (str(making.control | (0 if new.enabled else ACCOUNT_DISABLED)).encode(),),
     }
     if not making.suffix:
         attributes["uid"] = (new.name.encode(),)
+        attributes["userPrincipalName"] = (f"{new.name}@{domain.dns_name}".encode(),)
     for name, values in described(new):
         if values:
             attributes[name] = values

@@ -77,22 +77,14 @@ def test_verbs(shared_node: Node) -> None:
     run(shared_node, "show", "Crew", code=1)
 
 
-def test_a_group_of_thousands(shared_node: Node) -> None:
+def test_a_group_of_many(shared_node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its members come in pages, and go in with several requests."""
-    from http_client import ask, http_connection
-
-    connection = http_connection(shared_node, "local")
-    try:
-        for number in range(1_100):
-            entry = {
-                "dn": f"cn=m{number},cn=Users,{shared_node.suffix}",
-                "attributes": [{"type": "objectClass", "value": ["contact"]}],
-            }
-            assert ask(connection, "PUT", "/v1/vmdir/ldap", entry).status == 201
-    finally:
-        connection.close()
-    run(shared_node, "create", "Thousands")
-    names = "\n".join(f"m{number}" for number in range(1_100)).encode()
-    assert "1,100 members" in run(shared_node, "add", "Thousands", "--from", "-", stdin=names)
-    assert len(data(shared_node, "members", "Thousands")) == 1_100
-    assert "all: lightwave group members" in run(shared_node, "show", "Thousands")
+    monkeypatch.setattr("lightwave.cli.administration.PAGE", 10)
+    monkeypatch.setattr("lightwave.cli.group.AT_ONCE", 10)
+    names = [f"m{number}" for number in range(35)]
+    for name in names:
+        answer("user", "create", name, "--data", shared_node.folder)
+    run(shared_node, "create", "Many")
+    assert "35 members" in run(shared_node, "add", "Many", "--from", "-", stdin="\n".join(names).encode())
+    assert sorted(one["name"] for one in data(shared_node, "members", "Many")) == sorted(names)
+    assert "all: lightwave group members" in run(shared_node, "show", "Many")

@@ -80,7 +80,8 @@ def test_a_user_from_beginning_to_end(api: Api) -> None:
         False,
         ["disabled"],
     )
-    assert [one["name"] for one in api.done("GET", "/v1/users", enabled="false")["items"]] == ["ada"]
+    disabled = api.done("GET", "/v1/users", enabled="false", search="ada")["items"]
+    assert [one["name"] for one in disabled] == ["ada"]
     with closing(http_connection(api.node)) as connection:
         assert ask(connection, "GET", "/v1/users/ada", login=login).status == 401
     api.done("PATCH", "/v1/users/ada", {"enabled": True, "attributes": {"add": {"title": ["Dr"]}}})

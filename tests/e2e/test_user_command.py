@@ -70,8 +70,8 @@ def test_which_node(shared_node: Node, promoted_node: Node) -> None:
 def test_over_https(shared_node: Node, tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text(shared_node.password + "\n")
-    at = ["--server", shared_node.https_url, "--ca", shared_node.certificate_authority]
-    login = [*at, "--login", "Administrator@example.com", "--password-file", secret]
+    at: list[str | Path] = ["--server", shared_node.https_url, "--ca", shared_node.certificate_authority]
+    login: list[str | Path] = [*at, "--login", "Administrator@example.com", "--password-file", secret]
     assert answer("user", "show", "administrator", *login)["name"] == "Administrator"
     secret.write_text("wrong\n")
     refused = invoke("user", "list", *login)
@@ -92,9 +92,27 @@ def test_verbs(commands: Commands, noun: str) -> None:
     assert "enabled" in run(noun, "show", shown["id"]).stdout
     run(noun, "create", "one", code=1)
 
-    run(noun, "modify", "one", "--mail", "one@example.com", "--set", "comment=x", "--add", "comment=y")
+    run(
+        noun,
+        "modify",
+        "one",
+        "--mail",
+        "one@example.com",
+        "--set",
+        "telephoneNumber=1",
+        "--add",
+        "telephoneNumber=2",
+    )
     changed = data(
-        noun, "modify", "one", "--clear", "display-name", "--remove", "comment", "--expires", "2030-12-31"
+        noun,
+        "modify",
+        "one",
+        "--clear",
+        "display-name",
+        "--remove",
+        "telephoneNumber",
+        "--expires",
+        "2030-12-31",
     )
     assert isinstance(changed, dict)
     assert changed["mail"] == "one@example.com"
