@@ -12,7 +12,7 @@ from lightwave.cli.options import data_option, json_option, print_json
 from lightwave.cli.progress import progress_bar
 from lightwave.directory.ldap.result import DirectoryError
 from lightwave.server.configuration import load_configuration
-from lightwave.server.indexes import IndexAdministration, IndexFacts
+from lightwave.server.indexes import EACH_TENANT, IndexAdministration, IndexFacts
 from lightwave.server.node import open_store, schema_source
 
 KINDS = ("equality", "presence", "substring", "ordering")
@@ -161,7 +161,13 @@ def _show(data: Path, as_json: bool, *, only_pending: bool) -> list[IndexFacts]:
         table = Table("attribute", "kind", "state", "done", "unique in", box=None, padding=(0, 2, 0, 0))
         for one in shown:
             done = f"{one.done:.0%}"
-            table.add_row(one.attribute, one.kind, one.state, done, "\n".join(one.unique_in))
+            table.add_row(
+                one.attribute,
+                one.kind,
+                one.state,
+                done,
+                "\n".join(scope or EACH_TENANT for scope in one.unique_in),
+            )
         Console(soft_wrap=True).print(table)
     else:
         click.echo("Every index is complete." if only_pending else "There are no indexes.")

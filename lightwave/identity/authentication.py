@@ -29,7 +29,7 @@ from lightwave.identity import passwords
 from lightwave.identity.account_limits import read_limits
 from lightwave.identity.credentials import Credentials, credential_version, read_credentials, scram_keys
 from lightwave.identity.hashing import SALT_SIZE, SCHEME, HashingCost, hash_password
-from lightwave.identity.liveness import check_record
+from lightwave.identity.liveness import check_record, check_tenant
 from lightwave.identity.names import find_account, find_by_dn, find_identity
 from lightwave.identity.policies import DEFAULT, PasswordPolicy, policy_of
 from lightwave.identity.refusals import AuthenticationFailed, NotLive, Refusal
@@ -297,6 +297,7 @@ class Authenticator:
         tenant, entry_id = found
         schema = self._schema_of(txn)
         try:
+            check_tenant(txn, tenant)
             account = self._account(txn, tenant, entry_id)
             record = account.record
             if now >= account.live_until:  # else the verdict on this state of the entry stands

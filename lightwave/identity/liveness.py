@@ -15,6 +15,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from weakref import WeakKeyDictionary
 
+from lightwave.directory.access.tenant_state import GENERATION as TENANTS
+from lightwave.directory.access.tenant_state import TenantState, tenant_state
 from lightwave.directory.access.token import Token
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Context
@@ -45,6 +47,7 @@ def check_live(
 
     With `token` also whether it was made with the present credentials and after lwValidFrom.
     """
+    check_tenant(txn, tenant)
     try:
         record = txn.record(tenant, entry_id)
     except NoSuchEntry:
@@ -53,6 +56,13 @@ def check_live(
     if token is not None:
         _check_token(txn, schema, record, token)
     return until
+
+
+def check_tenant(txn: ReadTransaction, tenant: int) -> None:
+    """Whether the accounts of a tenant may act at all; raises NotLive."""
+    state = tenant_state(txn, tenant)
+    if state is not TenantState.ACTIVE:
+        raise NotLive(f"the tenant is {state.value}")
 
 
 def check_record(txn: ReadTransaction, schema: Schema, record: Record, at: float) -> float:
@@ -182,8 +192,10 @@ class TokenLiveness:
 
     def __init__(self, schema_of: Callable[[ReadTransaction], Schema]) -> None:
         self._schema_of = schema_of
-        self._verdicts: WeakKeyDictionary[Token, tuple[int, float]] = WeakKeyDictionary()
-        """token -> (the entry's usnChanged, until when): a change of the entry or of its credentials has its own USN"""
+        self._verdicts: WeakKeyDictionary[Token, tuple[int, int, float]] = WeakKeyDictionary()
+        """token -> (the entry's usnChanged, generation of the tenants' states, until when): a change of the entry or
+        of its credentials has its own USN
+        """
 
     def check_live(self, txn: ReadTransaction, context: Context) -> None:
         """Raises DirectoryError (invalidCredentials) when the requester may no longer act."""
@@ -224,9 +236,10 @@ class TokenLiveness:
         except NoSuchEntry:
             raise NotLive("the entry is gone") from None
         verdict = self._verdicts.get(token)
-        if verdict is not None and verdict[0] == changed and now < verdict[1]:
-            return verdict[1]
+        states = txn.generation(0, TENANTS)
+        if verdict is not None and verdict[0] == changed and verdict[1] == states and now < verdict[2]:
+            return verdict[2]
         until = check_live(txn, self._schema_of(txn), token.tenant, token.entry_id, now, token)
         if txn.id >= 0:  # the state of a write transaction is nobody else's
-            self._verdicts[token] = (changed, until)
+            self._verdicts[token] = (changed, states, until)
         return until

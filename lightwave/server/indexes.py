@@ -37,6 +37,8 @@ from lightwave.server.locks import ServingLock
 from lightwave.server.offline import write_now
 
 POLL_SECONDS = 0.1
+EACH_TENANT = "the root of each tenant"
+"""the empty DN as a scope of uniqueness, in words"""
 
 _RELIED_ON = {
     "objectClass": "searches for subentries, and searches that pass referrals or aliases, would look at all entries",
@@ -49,7 +51,9 @@ _RELIED_ON = {
 
 @dataclass(frozen=True, slots=True)
 class IndexFacts:
-    """One index. state: building, complete or dropping. done: 0 to 1. unique_in: DNs, of the equality index."""
+    """One index. state: building, complete or dropping. done: 0 to 1. unique_in: DNs, of the equality index; the
+    empty one is within each tenant.
+    """
 
     attribute: str
     kind: str
@@ -129,7 +133,8 @@ class IndexAdministration:
             return None
         for one in self.facts():
             if one.attribute == name and one.unique_in:
-                return f"values of {name} would no longer be unique below {'; '.join(one.unique_in)}"
+                scopes = "; ".join(scope or EACH_TENANT for scope in one.unique_in)
+                return f"values of {name} would no longer be unique below {scopes}"
         return _RELIED_ON.get(name)
 
     def drop(self, attribute: str, kinds: Sequence[str]) -> str:
@@ -229,6 +234,8 @@ def _done(txn: ReadTransaction, state: IndexState, position: int) -> float:
 
 
 def _name(txn: ReadTransaction, tenant: int, entry_id: int) -> str:
+    if not tenant:
+        return ""
     try:
         return txn.dn(tenant, entry_id).decode("utf-8", "replace")
     except NoSuchEntry:

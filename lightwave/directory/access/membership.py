@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 
 from lightwave.directory.access.descriptor_errors import DescriptorError
 from lightwave.directory.access.sid import AUTHENTICATED_USERS, EVERYONE, Sid, decode_sid, split_rid, with_rid
+from lightwave.directory.access.tenant_state import TenantState, tenant_state
 from lightwave.directory.store.entry_rows import GROUP_ATTRIBUTE, GROUPS
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.indexes import IndexKind
@@ -66,7 +67,10 @@ def foreign_membership(txn: ReadTransaction, tenant: int, sid: Sid) -> Membershi
     """What an account of another tenant is in `tenant`: the groups of the foreignSecurityPrincipal with its SID.
 
     NOBODY where there is no such entry, or no group has it: then nothing is granted to whoever is authenticated either.
+    Nor is anything in a tenant that is not active.
     """
+    if tenant_state(txn, tenant) is not TenantState.ACTIVE:
+        return NOBODY
     key = (tenant, sid)
     known = _known(txn, tenant, key)
     if known is None:

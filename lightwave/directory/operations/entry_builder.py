@@ -35,12 +35,13 @@ class EntryBuilder:
         *,
         context: bool = False,
         critical: bool = False,
+        guid: bytes | None = None,
         settings: Mapping[str, Sequence[bytes]] | None = None,
         **attributes: bytes | Sequence[bytes],
     ) -> int:
         """Adds one entry; its entry id. context: it is the root of a naming context. critical: the server
-        stands on it, so that it is neither deleted nor renamed (plugins.system_entries). settings: attributes
-        whose names are no identifiers.
+        stands on it, so that it is neither deleted nor renamed (plugins.system_entries). guid: where it is not to be
+        a new one. settings: attributes whose names are no identifiers.
         """
         txn, schema = self.txn, self.schema
         parsed = parse_dn(dn)
@@ -58,7 +59,7 @@ class EntryBuilder:
         entry = NewEntry(
             format_dn(parsed) if context else format_rdn(parsed[0]),
             normalised[0],
-            self.new_guid(),
+            guid or self.new_guid(),
             [*checked.attributes.items(), *stamped],
         )
         if context:

@@ -90,7 +90,7 @@ def test_index_list_shows_state_and_uniqueness(data: Path) -> None:
     found = answer("index", "list", "--data", data)
     by_name = {(one["attribute"], one["kind"]): one for one in found}
     assert by_name["uid", "equality"]["state"] == "complete"
-    assert by_name["sAMAccountName", "equality"]["uniqueIn"] == [BASE]
+    assert by_name["sAMAccountName", "equality"]["uniqueIn"] == [""]
     assert "sAMAccountName" in succeed("index", "list", "--data", data)
 
 

@@ -1,0 +1,37 @@
+"""The entries of the tenants: `cn=<domain>,cn=tenants,cn=config`, in the system tenant.
+
+Such an entry has its tenant's GUID as its own, so that each leads to the other without a further row. It says of the
+tenant that it exists, how it is called and whether it may act; nothing of what is in it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lightwave.directory.access.tenant_state import TenantState
+from lightwave.directory.operations.builtin_principals import dns_name
+from lightwave.directory.operations.entry_builder import EntryBuilder
+
+TENANTS_DN: Final = b"cn=tenants,cn=config"
+TENANT_CLASS: Final = "lwTenant"
+STATE: Final = "lwTenantState"
+SUFFIXES: Final = "uPNSuffixes"
+SIGN_IN_BY_MAIL: Final = "lwSignInByMail"
+
+
+def tenant_entry_dn(domain: str) -> bytes:
+    """The name of the entry of the tenant with this domain."""
+    return b"cn=" + domain.encode() + b"," + TENANTS_DN
+
+
+def add_tenant_entry(builder: EntryBuilder, guid: bytes, dn: bytes) -> int:
+    """Adds the entry of a tenant with this GUID and naming context; its entry id. `builder` is of the system tenant."""
+    domain = dns_name(dn)
+    return builder.add(
+        tenant_entry_dn(domain.decode()),
+        ["top", TENANT_CLASS],
+        guid=guid,
+        lwTenantState=TenantState.ACTIVE.value.encode(),
+        lwRealm=domain.upper(),
+        lwTenantContext=dn,
+    )
