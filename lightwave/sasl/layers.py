@@ -39,7 +39,7 @@ class SecurityLayer:
     """Both directions of one connection.
 
     name: for people, as "AES-256-GCM". their_buffer, our_buffer: octets of the largest packet that each end takes,
-    the length before it included.
+    the length before it included. most: the same of ours, to be changed by whoever carries the layer.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class SecurityLayer:
         self._piece = their_buffer - _LENGTH - sealer.overhead
         if self._piece <= 0:
             raise ValueError("the other end's buffer holds no packet")
-        self._most = our_buffer - _LENGTH
+        self.most = our_buffer
         self._received = bytearray()
         self._broken = False
 
@@ -88,8 +88,8 @@ class SecurityLayer:
             while len(received) - position >= _LENGTH:
                 start = position + _LENGTH
                 size = int.from_bytes(received[position:start], "big")
-                if size > self._most:
-                    raise LayerBroken("a packet is too long")
+                if size > self.most - _LENGTH:
+                    raise LayerBroken(f"a packet of {size} octets is too long")
                 if len(received) - start < size:
                     break
                 position = start + size

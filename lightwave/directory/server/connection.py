@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 TURN = 0.005
 """seconds that the requests of one connection may hold the reactor"""
+LAYER_OCTETS = 1_024
+"""octets that a packet of a security layer may have beside one request"""
 CLOSING_SECONDS = 5.0
 """seconds that a peer has to take what was written before the connection ends"""
 LINGERING_SECONDS = 0.5
@@ -408,6 +410,8 @@ class LDAPConnection(protocol.Protocol):
         if self.session.has_held or (self.layer is not None and self.layer.is_within_packet):
             self.dismiss(ResultCode.PROTOCOL_ERROR, "octets before the security layer")
         self.layer = layer
+        # Cyrus SASL's clients heed their own largest packet only, and put a whole request into one.
+        layer.most = max(layer.most, self.settings.max_pdu + LAYER_OCTETS)
         if layer.is_confidential:
             self.channel = replace(self.channel, is_confidential=True)
         self._context = None
