@@ -84,7 +84,7 @@ class SrpAcceptor:
                 return KeysWanted(first.name)
             self._over = True
             second = decode_client_second(response or b"")
-            chosen = decode_options(second.options)
+            chosen = decode_options(second.options, strict=True)
             if not is_choice(self.profile, self._options, chosen) or len(second.vector) != IV_SIZE:
                 raise MalformedMessage("not what was offered")
         except MalformedMessage:

@@ -11,13 +11,15 @@
     S of the client   (B - kg^x)^(a + ux)             the same
     S of the server   (Av^u)^b                        the same
     K                 H(S)                            H(PAD(S))
-    M1                H(H(N) xor H(g) | H(U) | s | A | B | K | H(I) | H(L))
+    M1                H(H(N) xor H(g) | H(U) | s | A | B | K | H(I) | H(L)), in the right column with H(o) at the end
     M2                H(A | M1 | K | H(I) | H(o) | sid | ttl)
 
 All modulo N; | joins octets, PAD fills up to the length of N. Where no PAD stands a number has as many octets as it
 needs. The left column is draft-burdis-cat-srp-sasl-08 over RFC 2945, without that RFC's interleaved hash, as
 Cyrus SASL's plugin has it. The right column is this project's: its x does not depend on the spelling of a name, its u
-and k are RFC 5054's. M1 and M2 are the draft's in both, over padded numbers in the right one.
+and k are RFC 5054's. M1 and M2 are the draft's in both, over padded numbers in the right one. Its M1 covers what the
+client has chosen as well: with the draft's, whoever sits between can take the layer out of o, and while the client
+notices it by M2 and goes, he has a connection that is signed in.
 
 Python's `pow` holds the interpreter for as long as it computes: 2 to 3 ms with 2048 bits, 5 to 6 with 3072. Two of
 them make a server's answer, two more verify a proof; they run in threads, one at a time.
@@ -169,6 +171,7 @@ def client_evidence(profile: Profile, exchange: Exchange, key: bytes) -> bytes:
         key,
         profile.hash(exchange.identity),
         profile.hash(exchange.offered),
+        profile.hash(exchange.chosen) if profile.padded else b"",
     )
 
 

@@ -233,8 +233,11 @@ class Options:
 _REPEATED = frozenset({"mda", "integrity", "confidentiality", "mandatory"})
 
 
-def decode_options(text: str) -> Options:
-    """Names and values in any case; what is not known is passed over. Raises MalformedMessage."""
+_KNOWN = _REPEATED | {"replay_detection", "maxbuffersize"}
+
+
+def decode_options(text: str, *, strict: bool = False) -> Options:
+    """Names and values in any case; what is not known is passed over, or if `strict` refused (MalformedMessage)."""
     found: dict[str, list[str]] = {}
     for part in text.split(",") if text else ():
         name, _, value = part.partition("=")
@@ -242,6 +245,8 @@ def decode_options(text: str) -> Options:
         if values and name.lower() not in _REPEATED:
             raise MalformedMessage("an option stands twice")
         values.append(value)
+    if strict and not found.keys() <= _KNOWN:
+        raise MalformedMessage("an option that is not known")
     if found.get("replay_detection", [""]) != [""]:
         raise MalformedMessage("options that make no sense")
     return Options(
