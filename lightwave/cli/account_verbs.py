@@ -22,6 +22,7 @@ from lightwave.cli.administration import (
     NodeOptions,
     address,
     asking,
+    by_name,
     confirm,
     items,
     new_password,
@@ -102,7 +103,7 @@ def _add_looking(group: click.Group, noun: Noun) -> None:
     @asked_of
     def list_(node: NodeOptions, limit: int | None, as_json: bool, **query: Any) -> None:
         with asking(node) as client:
-            found = list(items(client, "v1", noun.plural, most=limit, **query))
+            found = by_name(items(client, "v1", noun.plural, most=limit, **query))
         print_rows(found, noun.columns, as_json, nothing=f"There are no such {noun.plural}.")
 
     @group.command("show", help=f"Show a {noun.word}: its state, why it can't sign in, its groups.")
@@ -119,7 +120,7 @@ def _add_looking(group: click.Group, noun: Noun) -> None:
     @asked_of
     def groups(name: str, nested: bool, tenant: str | None, node: NodeOptions, as_json: bool) -> None:
         with asking(node, noun.see) as client:
-            found = list(items(client, "v1", noun.plural, name, "groups", nested=nested, tenant=tenant))
+            found = by_name(items(client, "v1", noun.plural, name, "groups", nested=nested, tenant=tenant))
         print_rows(found, GROUP_COLUMNS, as_json, nothing=f"{name} is in no group.")
 
 

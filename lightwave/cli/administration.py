@@ -151,6 +151,11 @@ def items(
             left -= len(page["items"])
 
 
+def by_name(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows in the order of their names."""
+    return sorted(rows, key=lambda row: str(row.get("name", "")).casefold())
+
+
 def shown(value: object) -> str:
     """A value for eyes; nothing in it can steer a terminal."""
     if value is None:
@@ -178,7 +183,7 @@ def print_rows(
             column.overflow = "fold"
         for row in found:
             table.add_row(*(Text(shown(row.get(key))) for key in columns))
-        _console().print(table)
+        _print(table)
     elif nothing:
         click.echo(nothing, err=True)
 
@@ -194,7 +199,7 @@ def print_object(value: Mapping[str, Any], titles: Mapping[str, str], as_json: b
     for key, title in titles.items():
         if value.get(key) not in (None, [], ""):
             table.add_row(title, Text(shown(value[key])))
-    _console().print(table)
+    _print(table)
 
 
 def say(text: str, value: Mapping[str, Any] | Sequence[Any], as_json: bool) -> None:
@@ -222,7 +227,9 @@ def new_password(path: Path | None, prompt: str = "New password") -> str:
     return password
 
 
-def _console() -> Console:
-    if sys.stdout.isatty():
-        return Console(highlight=False)
-    return Console(width=WIDTH, highlight=False)
+def _print(table: Table) -> None:
+    """Without the blanks with which rich fills lines."""
+    console = Console(highlight=False) if sys.stdout.isatty() else Console(width=WIDTH, highlight=False)
+    with console.capture() as capture:
+        console.print(table)
+    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))

@@ -24,6 +24,7 @@ from lightwave.cli.administration import (
     NodeOptions,
     address,
     asking,
+    by_name,
     confirm,
     items,
     print_object,
@@ -84,7 +85,7 @@ def list_(
 ) -> None:
     """List groups."""
     with asking(node) as client:
-        found = list(items(client, "v1", "groups", most=limit, search=search, tenant=tenant))
+        found = by_name(items(client, "v1", "groups", most=limit, search=search, tenant=tenant))
     print_rows(found, COLUMNS, as_json, nothing="There are no such groups.")
 
 
@@ -202,7 +203,7 @@ def add(
         raise click.UsageError("name the members, or give a file with --from")
     path = address("v1", "groups", name, "members", tenant=tenant)
     with (
-        asking(node, SEE) as client,
+        asking(node, f"{SEE}, lightwave user list") as client,
         progress_bar(f"adding to {name}", float(len(names)), quiet=as_json) as progress,
     ):
         for begin in range(0, len(names), AT_ONCE):
@@ -234,7 +235,7 @@ def members(
     """List who is in a group."""
     with asking(node, SEE) as client:
         query = {"nested": nested, "tenant": tenant}
-        found = list(items(client, "v1", "groups", name, "members", most=limit, **query))
+        found = by_name(items(client, "v1", "groups", name, "members", most=limit, **query))
     print_rows(found, MEMBER_COLUMNS, as_json, nothing=f"Group {shown(name)} has no members.")
 
 

@@ -143,6 +143,17 @@ def switched(found: Found, enabled: bool) -> list[Modification]:
     return [Modification(ModifyKind.DELETE, "userAccountControl", present), added]
 
 
+def reset_request(dn: bytes, old: bytes | None, new: bytes) -> ModifyRequest:
+    """A new password that serves to be changed: one modify, so that nobody signs in with it in between."""
+    changes = [
+        Modification(ModifyKind.REPLACE, "userPassword", (_CLEAR + new,)),
+        Modification(ModifyKind.REPLACE, "pwdLastSet", (b"0",)),
+    ]
+    if old is not None:
+        changes.insert(0, Modification(ModifyKind.DELETE, "userPassword", (_CLEAR + old,)))
+    return ModifyRequest(dn, tuple(changes))
+
+
 def attribute_modifications(asked: AttributeChanges) -> list[Modification]:
     """Changes of any attributes."""
     changes: list[Modification] = []

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from lightwave.directory.ldap.filters import And, Equality, Extensible, Filter, Not
-from lightwave.directory.ldap.requests import DeleteRequest, Modification, ModifyKind, ModifyRequest
+from lightwave.directory.ldap.requests import DeleteRequest, ModifyRequest
 from lightwave.directory.operations.drafts import PasswordModifyRequest
 from lightwave.identity.generated_passwords import generate_password
 from lightwave.rest.account_changes import (
@@ -21,6 +21,7 @@ from lightwave.rest.account_changes import (
     modifications,
     names_of,
     rename_requests,
+    reset_request,
 )
 from lightwave.rest.account_entries import LISTED, SHOWN, account, accounts_filter
 from lightwave.rest.account_models import (
@@ -167,11 +168,8 @@ class AccountHandlers:
         old = asked.old.get_secret_value().encode() if asked.old is not None else None
         made = generate_password(self._random_bytes) if asked.new is None else b""
         new = made if asked.new is None else asked.new.get_secret_value().encode()
-        writes: list[PasswordModifyRequest | ModifyRequest] = [PasswordModifyRequest(dn, old, new)]
-        if asked.must_change:
-            due = Modification(ModifyKind.REPLACE, "pwdLastSet", (b"0",))
-            writes.append(ModifyRequest(dn, (due,)))
-        await self._port.write_together(request, [(one, ()) for one in writes])
+        write = reset_request(dn, old, new) if asked.must_change else PasswordModifyRequest(dn, old, new)
+        await self._port.write(request, write)
         if made:
             return json_response(GeneratedPassword(password=made.decode("ascii")))
         return Response(204)
