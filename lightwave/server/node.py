@@ -50,6 +50,7 @@ from lightwave.identity.liveness import TokenLiveness
 from lightwave.identity.password_attributes import PasswordPrepare
 from lightwave.identity.policy_rule import PolicyRule
 from lightwave.identity.trust import ClientTrust
+from lightwave.server.audit_signing import AuditSigning
 from lightwave.server.board import State
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration, check_local_path
 from lightwave.server.hashing_settings import read_hashing_cost
@@ -190,6 +191,7 @@ class Node:
             Sweep(self._store, schemas, self._committer, time.time),
             Purge(self._store, self._committer, time.time),
             Unlinking(self._store, self._committer),
+            AuditSigning(self._store, self._committer, node, time.time, os.urandom),
             pipeline.tree_deletions,
         )
         self._ports: list[Any] = []

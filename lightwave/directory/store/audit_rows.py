@@ -143,6 +143,8 @@ def put_checkpoint(txn: ReadTransaction, tenant: int, checkpoint: Checkpoint) ->
         return False
     value = _CHECKPOINT.pack(1, checkpoint.hash, checkpoint.time, checkpoint.key, checkpoint.signature)
     txn.raw.put(key + layout.CHECKPOINT_MARK, value, db=database)
+    name = layout.signed_name(tenant, checkpoint.node)
+    txn.raw.put(name, pack_id(checkpoint.sequence), db=txn.store.databases.meta)
     if head_of(txn, tenant, checkpoint.node).is_signed:
         name = layout.unsigned_name(tenant, checkpoint.node)
         txn.raw.delete(name, db=txn.store.databases.meta)
@@ -296,18 +298,23 @@ class Link(NamedTuple):
         return self.value[_BODY:]
 
 
-def chain(txn: ReadTransaction, tenant: int, node: int, after: int = 0) -> Iterator[Link]:
-    """The rows of a chain behind those of the event `after`, ascending."""
+def chain(txn: ReadTransaction, tenant: int, node: int, after: bytes = b"") -> Iterator[Link]:
+    """The rows of a chain after that of a key, ascending."""
     database = txn.store.databases.audit
     if database is None:
         return
     prefix = layout.audit_prefix(tenant, node)
     cursor = txn.raw.cursor(database)
-    if cursor.set_range(audit_key(tenant, node, after) + b"\xff"):
+    if cursor.set_range(after + b"\0" if after else prefix):
         for key, value in cursor.iternext():
             if not key.startswith(prefix):
                 return
             yield Link(key, value)
+
+
+def after_event(tenant: int, node: int, sequence: int) -> bytes:
+    """The key after which `chain` goes on behind an event and its checkpoint."""
+    return audit_key(tenant, node, sequence) + b"\xff"
 
 
 def chains(txn: ReadTransaction) -> Iterator[tuple[int, int, int]]:
@@ -344,7 +351,8 @@ def all_rows(
 
 def events(txn: ReadTransaction, tenant: int, node: int, after: int = 0) -> Iterator[Stored]:
     """The events of a chain after a sequence, ascending; raises DamagedEvent."""
-    return (decode_row(*link) for link in chain(txn, tenant, node, after) if not link.is_checkpoint)
+    links = chain(txn, tenant, node, after_event(tenant, node, after))
+    return (decode_row(*link) for link in links if not link.is_checkpoint)
 
 
 def event_at(txn: ReadTransaction, tenant: int, node: int, sequence: int) -> Stored | None:
@@ -391,6 +399,12 @@ def before_time(txn: ReadTransaction, tenant: int, node: int, time: float) -> in
         else:
             high = middle - 1
     return low
+
+
+def last_signed(txn: ReadTransaction, tenant: int, node: int) -> int:
+    """The sequence that the newest checkpoint of a chain covers, as `meta` knows it; 0 for none."""
+    name = layout.signed_name(tenant, node)
+    return layout.number(txn.raw.get(name, db=txn.store.databases.meta) or b"")
 
 
 def unsigned(txn: ReadTransaction, after: tuple[int, int] = (0, 0)) -> Iterator[tuple[int, int, int]]:

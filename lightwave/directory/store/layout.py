@@ -349,6 +349,11 @@ def unsigned_name(tenant: int, node: int) -> bytes:
     return UNSIGNED_PREFIX + _U32.pack(tenant) + _U32.pack(node)
 
 
+def signed_name(tenant: int, node: int) -> bytes:
+    """meta: a chain of audit -> the sequence that its newest checkpoint covers, 8."""
+    return b"audit.signed\0" + _U32.pack(tenant) + _U32.pack(node)
+
+
 def decode_unsigned_name(name: bytes) -> tuple[int, int]:
     """(tenant, node) of such a name."""
     return number(name[-8:-4]), number(name[-4:])
