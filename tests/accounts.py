@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import heapq
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from fresh_directory import ImmediateCommits, ImmediateThreads
 from lightwave.directory.schema.normalisation import NormalisedRDN, normalise_dn_text
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.building import declare_index, pending, run_slice
@@ -17,7 +19,9 @@ from lightwave.directory.store.writing import AttributeChange, NewEntry, WriteTr
 from lightwave.identity.administrator import record_administrator
 from lightwave.identity.authentication import Authenticator
 from lightwave.identity.credentials import CredentialBlob, import_verifiers, set_password
+from lightwave.identity.failures import DELAY
 from lightwave.identity.hashing import MINIMUM
+from lightwave.identity.sign_in import SignIns
 
 SCHEMA = Schema.load_builtin()
 TENANT_GUID = bytes(range(16, 32))
@@ -113,3 +117,46 @@ class Accounts:
         with self.store.write() as txn:
             change = AttributeChange(description, tuple(values))
             txn.update_entry(self.tenant, entry_id, [change], txn.begin_change())
+
+
+class Timers:
+    """`call_later` of a reactor that stands still until the test moves it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._serial = 0
+
+    def __call__(self, seconds: float, work: Callable[[], None]) -> None:
+        self._serial += 1
+        heapq.heappush(self._timers, (self._clock.now + seconds, self._serial, work))
+
+    def advance(self, seconds: float) -> None:
+        """Runs what is due until then, in its order."""
+        end = self._clock.now + seconds
+        while self._timers and self._timers[0][0] <= end:
+            self._clock.now, _, work = heapq.heappop(self._timers)
+            work()
+        self._clock.now = end
+
+
+def sign_ins(
+    accounts: Accounts,
+    using: Authenticator | None = None,
+    threads: object = None,
+    call_later: Callable[[float, Callable[[], None]], None] | None = None,
+    delay: float = DELAY,
+) -> SignIns:
+    """As a node makes them; commits at once, hashes at once unless `threads` are given."""
+    commits = ImmediateCommits(accounts.store)
+    return SignIns(
+        accounts.store,
+        schema_of,
+        using or authenticator(),
+        threads or ImmediateThreads(),  # type: ignore[arg-type]
+        commits,
+        call_later or (lambda seconds, work: work()),
+        accounts.clock,
+        accounts.clock,
+        lambda txn: delay,
+    )

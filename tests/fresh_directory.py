@@ -85,14 +85,27 @@ class ImmediateCommits:
 class ImmediateThreads:
     """Threads that are none."""
 
-    def run(self, work: Callable[[], T], done: Callable[[T | BaseException], None]) -> None:
+    def run(
+        self,
+        work: Callable[[], T],
+        done: Callable[[T | BaseException], None],
+        peer: str = "",
+        admit: Callable[[], None] | None = None,
+    ) -> None:
         """Runs the work here and now."""
         result: T | BaseException
         try:
+            if admit is not None:
+                admit()
             result = work()
         except Exception as error:  # noqa: BLE001  the outcome is the caller's
             result = error
-        done(result)
+        try:
+            done(result)
+        finally:
+            del (
+                result
+            )  # an exception, its traceback and this frame would keep each other, and a reader's slot
 
 
 class Directory:

@@ -34,6 +34,7 @@ from lightwave.identity.names import find_account, find_by_dn, find_identity
 from lightwave.identity.policies import DEFAULT, PasswordPolicy, policy_of
 from lightwave.identity.refusals import AuthenticationFailed, NotLive, Refusal
 from lightwave.identity.scram import keys_of_nobody
+from lightwave.identity.spelling import one_spelling
 from lightwave.identity.srp import salt_and_verifier, srp_keys
 from lightwave.identity.tokens import with_membership
 from lightwave.identity.trust import ClientTrust, identify_certificate, identify_local_user
@@ -85,6 +86,10 @@ class BindCandidate:
     authorization_id: str | None = None
     snapshot: int = -1
     """id of the transaction in which the credentials were read"""
+    spelling: bytes = b""
+    """of a name that nobody has, see `identity.spelling`"""
+    has_keys: bool = False
+    """of the kind that a mechanism asked for: then a wrong proof was a guess at a password"""
 
 
 @dataclass(slots=True, eq=False)
@@ -151,19 +156,20 @@ class Authenticator:
                 found = find_account(txn, schema, name)
             except InvalidValue:
                 raise AuthenticationFailed(Refusal.INVALID_NAME) from None
-        return self._candidate(txn, found)
+        return self._candidate(txn, found, name=name.decode("utf-8", "replace"))
 
     def lookup_identity(self, txn: ReadTransaction, claim: PasswordClaim) -> BindCandidate:
         """The candidate of a SASL claim: `dn:…`, `u:…`, a DN, or a user's name, with `@domain` or without."""
         found = find_identity(txn, self._schema_of(txn), claim.authentication_id)
-        return self._candidate(txn, found, claim.authorization_id)
+        return self._candidate(txn, found, claim.authorization_id, claim.authentication_id)
 
     def lookup_keys(self, txn: ReadTransaction, name: str) -> tuple[list[ScramKeys], BindCandidate]:
         """The keys that SCRAM goes on with, and whose they are: his own, or nobody's (as `lookup_identity`)."""
         schema = self._schema_of(txn)
-        candidate = self._candidate(txn, find_identity(txn, schema, name))
+        candidate = self._candidate(txn, find_identity(txn, schema, name), name=name)
         nobody = keys_of_nobody(txn, schema, name, self._hashing)
         keys = scram_keys(candidate.credentials) if self._policy(txn, candidate).keep_scram else []
+        candidate.has_keys = bool(keys)
         return keys or [nobody], candidate
 
     def lookup_srp(
@@ -171,8 +177,9 @@ class Authenticator:
     ) -> tuple[bytes, int, BindCandidate]:
         """Salt and verifier that SRP goes on with, and whose they are: his own, or nobody's (as `lookup_identity`)."""
         schema = self._schema_of(txn)
-        candidate = self._candidate(txn, find_identity(txn, schema, name))
+        candidate = self._candidate(txn, find_identity(txn, schema, name), name=name)
         keys = srp_keys(candidate.credentials, profile) if self._policy(txn, candidate).keep_srp else None
+        candidate.has_keys = keys is not None
         return *salt_and_verifier(txn, schema, profile, name, keys), candidate
 
     def _policy(self, txn: ReadTransaction, candidate: BindCandidate) -> PasswordPolicy:
@@ -202,15 +209,20 @@ class Authenticator:
         return cast(_Account, found)
 
     def _candidate(
-        self, txn: ReadTransaction, found: tuple[int, int] | None, authorization_id: str | None = None
+        self,
+        txn: ReadTransaction,
+        found: tuple[int, int] | None,
+        authorization_id: str | None = None,
+        name: str = "",
     ) -> BindCandidate:
         if found is None:
-            return BindCandidate(0, None, None, authorization_id)
+            spelling = one_spelling(self._schema_of(txn), name)
+            return BindCandidate(0, None, None, authorization_id, spelling=spelling)
         tenant, entry_id = found
         try:
             credentials = self._account(txn, tenant, entry_id).credentials
         except NoSuchEntry:
-            return BindCandidate(0, None, None, authorization_id)
+            return BindCandidate(0, None, None, authorization_id, spelling=b"%d" % entry_id)
         return BindCandidate(tenant, entry_id, credentials, authorization_id, txn.id)
 
     def verify_inline(self, candidate: BindCandidate, password: bytes) -> VerifiedBind | None:
@@ -236,6 +248,10 @@ class Authenticator:
             if _matches(verifier, password if usable else _DUMMY) and verifier is not self._dummy:
                 return _verified(candidate, credentials)
         raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "unknown name or wrong password")
+
+    def spend(self) -> None:
+        """The cost of one slow hash, for answers that were cheap and must not look so; any thread."""
+        _matches(self._dummy, _DUMMY)
 
     def complete(self, txn: ReadTransaction, verified: VerifiedBind, now: float) -> Token:
         """The token, if account and credentials still stand; raises AuthenticationFailed."""
@@ -301,7 +317,10 @@ class Authenticator:
             account = self._account(txn, tenant, entry_id)
             record = account.record
             if now >= account.live_until:  # else the verdict on this state of the entry stands
-                account.live_until = check_record(txn, schema, record, now)
+                exempt = method is AuthenticatedBy.LOCAL_SOCKET
+                until = check_record(txn, schema, tenant, entry_id, record, now, exempt=exempt)
+                if not exempt:
+                    account.live_until = until
         except (NotLive, NoSuchEntry) as error:
             raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, f"not live: {error}") from None
         # No identity has a proxy right: one may act as oneself only (RFC 4422 §3.4.1).

@@ -17,24 +17,23 @@ from weakref import WeakKeyDictionary
 
 from lightwave.directory.access.tenant_state import GENERATION as TENANTS
 from lightwave.directory.access.tenant_state import TenantState, tenant_state
-from lightwave.directory.access.token import Token
+from lightwave.directory.access.token import AuthenticatedBy, Token
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Context
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.schema.schema import Schema
-from lightwave.directory.schema.times import generalized_time_key
+from lightwave.directory.schema.times import filetime_seconds, generalized_time_key
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import TOMBSTONE, Record
 from lightwave.identity import tokens
 from lightwave.identity.credentials import credential_version
+from lightwave.identity.lockout import locked_at, locked_until, lockout_of
 from lightwave.identity.refusals import NotLive
 
 ACCOUNT_DISABLED = 0x0002
 """ADS_UF_ACCOUNTDISABLE of userAccountControl"""
 NEVER = 0x7FFF_FFFF_FFFF_FFFF
-_EPOCH_1601 = 11_644_473_600
-"""seconds from 1601 to 1970: accountExpires counts 100 ns from there"""
 
 Check = Callable[[bytes, float], float]
 """(value, at) -> until when it permits; raises NotLive"""
@@ -52,7 +51,8 @@ def check_live(
         record = txn.record(tenant, entry_id)
     except NoSuchEntry:
         raise NotLive("the entry is gone") from None
-    until = check_record(txn, schema, record, at)
+    exempt = token is not None and token.authenticated_by is AuthenticatedBy.LOCAL_SOCKET
+    until = check_record(txn, schema, tenant, entry_id, record, at, exempt=exempt)
     if token is not None:
         _check_token(txn, schema, record, token)
     return until
@@ -65,8 +65,20 @@ def check_tenant(txn: ReadTransaction, tenant: int) -> None:
         raise NotLive(f"the tenant is {state.value}")
 
 
-def check_record(txn: ReadTransaction, schema: Schema, record: Record, at: float) -> float:
-    """The same of an account whose record is at hand; without a token."""
+def check_record(
+    txn: ReadTransaction,
+    schema: Schema,
+    tenant: int,
+    entry_id: int,
+    record: Record,
+    at: float,
+    *,
+    exempt: bool = False,
+) -> float:
+    """The same of an account whose record is at hand; without a token.
+
+    exempt: locks do not hold, as for the owner of the machine, who must always be able to come in and help.
+    """
     if record.flags & TOMBSTONE or (record.expires and record.expires <= at * 1000):
         raise NotLive("the entry is deleted")
     until = record.expires / 1000 if record.expires else math.inf
@@ -75,6 +87,10 @@ def check_record(txn: ReadTransaction, schema: Schema, record: Record, at: float
         number = txn.attribute_number(oid)
         if number is not None and number in numbers:
             until = min(until, check(record.values(number)[0], at))
+    if not exempt:
+        since = locked_at(txn, schema, record)
+        if since is not None and at < locked_until(lockout_of(txn, schema, tenant, entry_id), since):
+            raise NotLive("locked")
     return until
 
 
@@ -86,6 +102,9 @@ def would_end(schema: Schema, oid: str, value: bytes, at: float) -> bool:
                 return check(value, at) != math.inf
             except NotLive:
                 return True
+    lockout_time = schema.attribute("lockoutTime")
+    if lockout_time is not None and lockout_time.oid == oid:
+        return value.strip() != b"0"
     valid_from = schema.attribute("lwValidFrom")
     if valid_from is None or valid_from.oid != oid:
         return False
@@ -133,17 +152,11 @@ def _check_control(value: bytes, at: float) -> float:
     return math.inf
 
 
-def _check_lockout(value: bytes, at: float) -> float:
-    if _integer(value):
-        raise NotLive("locked")
-    return math.inf
-
-
 def _check_expiry(value: bytes, at: float) -> float:
     expires = _integer(value)
     if expires in (0, NEVER):  # both mean: never (MS-ADA1 §2.4)
         return math.inf
-    until = expires / 10_000_000 - _EPOCH_1601
+    until = filetime_seconds(expires)
     if until <= at:
         raise NotLive("expired")
     return until
@@ -168,7 +181,6 @@ def _integer(value: bytes) -> int:
 
 _CHECKS: tuple[tuple[str, Check], ...] = (
     ("userAccountControl", _check_control),
-    ("lockoutTime", _check_lockout),
     ("accountExpires", _check_expiry),
     ("nsAccountLock", _check_lock_flag),  # 389 Directory Server
     ("pwdAccountLockedTime", _check_locked_time),  # draft-behera-ldap-password-policy §5.3.3

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import struct
 from dataclasses import replace
+from functools import lru_cache
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -37,3 +39,25 @@ def tls_channel(transport: Any, channel: Channel) -> Channel:
 def _der(certificate: Any) -> bytes:
     """DER of a certificate as pyOpenSSL gives it."""
     return bytes(certificate.to_cryptography().public_bytes(Encoding.DER))
+
+
+def peer_name(address: str) -> str:
+    """What stands for a peer where failures are counted: its address without the port, of IPv6 the network.
+
+    address: `host:port` as `Channel.address` has it, or a word. Whoever has one address of IPv6 has the 2^64 of its
+    network (RFC 4291 §2.5.1), so these are one peer.
+    """
+    host, _, port = address.rpartition(":")
+    return _of_host(host) if port.isdigit() else address
+
+
+@lru_cache(maxsize=4_096)
+def _of_host(host: str) -> str:
+    try:
+        found = ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return host
+    if not isinstance(found, IPv6Address):
+        return str(found)
+    mapped = found.ipv4_mapped
+    return str(mapped) if mapped is not None else str(IPv6Network((found, 64), strict=False).network_address)

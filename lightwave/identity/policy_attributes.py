@@ -62,6 +62,7 @@ class PasswordPolicy:
     max_failures: int = 10
     failure_interval: float = 900
     auto_unlock: float = 900
+    lock_administrator: bool = False
     upgrade_hashes: bool = True
     keep_scram: bool = True
     keep_srp: bool = True
@@ -149,6 +150,7 @@ OURS: Final = (
     Setting("lwPasswordMustChange", "must_change", *_FLAG),
     Setting("lwPasswordUserMayChange", "user_may_change", *_FLAG),
     Setting("lwPasswordExemptAdministrators", "exempt_administrators", *_FLAG),
+    Setting("lwLockAdministrator", "lock_administrator", *_FLAG),
     Setting("lwPasswordUpgradeHashes", "upgrade_hashes", *_FLAG),
     Setting("lwKeepScram", "keep_scram", *_FLAG),
     Setting("lwKeepSRP", "keep_srp", *_FLAG),

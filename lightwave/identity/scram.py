@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import hmac
 
-from lightwave.directory.schema.errors import InvalidValue
-from lightwave.directory.schema.normalisation import normalise_dn_text, normalise_value
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.identity.hashing import HashingCost
+from lightwave.identity.spelling import one_spelling
 from lightwave.sasl.scram_keys import SALT_SIZE, ScramKeys
 
 _LABEL = b"scram keys of nobody"
@@ -29,27 +28,3 @@ def keys_of_nobody(txn: ReadTransaction, schema: Schema, name: str, hashing: Has
         hmac.digest(secret, part + made_of, "sha256") for part in (b"salt\0", b"stored\0", b"server\0")
     )
     return ScramKeys(salt[:SALT_SIZE], iterations, stored_key, server_key)
-
-
-def one_spelling(schema: Schema, name: str) -> bytes:
-    """What all spellings have in common that would lead to one account."""
-    mark, _, rest = name.partition(":")
-    if mark == "u":
-        name = rest
-    elif mark == "dn" or "=" in name:
-        try:
-            dn = normalise_dn_text(schema, (rest if mark == "dn" else name).encode())
-        except (InvalidValue, UnicodeEncodeError):
-            return name.encode(errors="replace")
-        uid_type = schema.attribute("uid")
-        uid = b"%s=" % uid_type.oid.encode() if uid_type is not None else b"uid="
-        if not dn or not dn[0].startswith(uid):
-            return b"\0".join(dn)
-        name = dn[0][len(uid) :].decode(errors="replace")
-    account, at, _ = name.rpartition("@")
-    text = (account if at else name).encode(errors="replace")
-    attribute = schema.attribute("uid")
-    try:
-        return normalise_value(attribute, text) if attribute is not None else text
-    except InvalidValue:
-        return text

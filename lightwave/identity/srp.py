@@ -17,7 +17,7 @@ from typing import Final
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.identity.credential_format import Credentials
-from lightwave.identity.scram import one_spelling
+from lightwave.identity.spelling import one_spelling
 from lightwave.sasl.saslprep import Unpreparable
 from lightwave.sasl.srp_keys import SALT_SIZE, SrpKeys, decode_keys, derive_keys, encode_keys
 from lightwave.sasl.srp_math import PROFILES, SRP, SRP_SHA_256, Profile

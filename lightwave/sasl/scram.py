@@ -71,6 +71,11 @@ class ScramAcceptor:
         """The registered name."""
         return NAME_PLUS if self._bound else NAME
 
+    @property
+    def account(self) -> object:
+        """Whose keys were provided; None before."""
+        return self._account
+
     def step(self, response: bytes | None) -> SaslChallenge | KeysWanted | ProvenClaim | SaslFailure:
         """The client's next message; see `sasl.mechanism.Acceptor`."""
         if self._over or (self._first is not None and not self._server_first):

@@ -70,6 +70,11 @@ class SrpAcceptor:
         """The registered name."""
         return self.profile.mechanism
 
+    @property
+    def account(self) -> object:
+        """Whose verifier was provided; None before."""
+        return self._account
+
     def step(self, response: bytes | None) -> SaslChallenge | KeysWanted | SaslWork | SaslFailure:
         """The client's next message; see `sasl.mechanism.Acceptor`."""
         if self._over or (self._first is not None and not self._public):

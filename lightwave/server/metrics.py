@@ -72,6 +72,14 @@ class NodeCollector(Collector):
             "Computations (password hashes) that run or wait for a thread",
             self._threads.under_way,
         )
+        yield _counter(
+            "lightwave_computations_refused",
+            "Computations that found too many waiting",
+            self._threads.refused,
+        )
+        signing = self._directory.sign_ins
+        yield _counter("lightwave_sign_ins_failed", "Sign-ins that failed", signing.refused)
+        yield _counter("lightwave_sign_ins_delayed", "Sign-ins refused within a delay", signing.delayed)
         version = GaugeMetricFamily("lightwave_info", "The version that serves", labels=["version"])
         version.add_metric([self._directory.facts.version], 1)
         yield version

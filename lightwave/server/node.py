@@ -47,8 +47,10 @@ from lightwave.identity.audit_trail import AuditTrail
 from lightwave.identity.authentication import Authenticator
 from lightwave.identity.hashing import HashingCost
 from lightwave.identity.liveness import TokenLiveness
+from lightwave.identity.lockout_rule import LockoutRule
 from lightwave.identity.password_attributes import PasswordPrepare
 from lightwave.identity.policy_rule import PolicyRule
+from lightwave.identity.sign_in import SignIns
 from lightwave.identity.trust import ClientTrust
 from lightwave.server.audit_signing import AuditSigning
 from lightwave.server.board import State
@@ -112,7 +114,7 @@ def write_pipeline(
         committer,
         schemas,
         (PasswordPrepare(hashing), ServerKeyPrepare(schemas.latest)),
-        (*default_plugins(), AdministratorRule(), PolicyRule(), AuditTrail()),
+        (*default_plugins(), AdministratorRule(), LockoutRule(), PolicyRule(), AuditTrail()),
         threads,
         new_guid=new_guid,
         liveness=liveness,
@@ -159,17 +161,31 @@ class Node:
         ServerCertificates(
             self._store, schemas, node, lambda chain, key: tls_context(chain, key, trusted).getContext()
         ).install(tls.getContext())
+        settings = SettingsSource(node, worker.count)
+        authenticator = Authenticator(
+            schemas.current, hashing, ClientTrust(issuers), owner_uid=configuration.data.stat().st_uid
+        )
+        self._sign_ins = SignIns(
+            self._store,
+            schemas.current,
+            authenticator,
+            self._threads,
+            self._committer,
+            reactor.callLater,
+            time.time,
+            time.monotonic,
+            lambda txn: settings.current(txn, schemas.current(txn)).failure_delay,
+        )
         self._service = DirectoryService(
             store=self._store,
             schemas=schemas,
             searches=Searches(self._store, time.monotonic),
             pipeline=pipeline,
-            authenticator=Authenticator(
-                schemas.current, hashing, ClientTrust(issuers), owner_uid=configuration.data.stat().st_uid
-            ),
+            authenticator=authenticator,
+            sign_ins=self._sign_ins,
             liveness=liveness,
             threads=self._threads,
-            settings=SettingsSource(node, worker.count),
+            settings=settings,
             facts=_facts(configuration, self._store),
             now=time.time,
             monotonic=time.monotonic,
@@ -275,6 +291,9 @@ class Node:
             yield _after(self._reactor, 0.02)
         for connection in tuple(self._service.connections):
             connection.transport.abortConnection()
+        counted: defer.Deferred[None] = defer.Deferred()
+        self._sign_ins.write(lambda: counted.callback(None))
+        yield counted
         self._audit.finish()
         while not self._audit.is_idle and time.monotonic() < deadline:
             yield _after(self._reactor, 0.01)

@@ -61,7 +61,7 @@ class Web:
             directory.store,
             directory.authenticator,
             directory.liveness,
-            directory.threads,
+            directory.sign_ins,
             time.time,
             os.urandom(32),
             directory.audit,

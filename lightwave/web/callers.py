@@ -1,7 +1,8 @@
 """Who calls: the local socket's user, a client certificate, or what the Authorization header says.
 
 A header wins over what the channel knows; without either the caller is anonymous. A password is read only on
-a channel that may carry one. Verification is identity's, in its two phases: heavy hashing runs in threads.
+a channel that may carry one. Verification is identity's (`SignIns`): heavy hashing runs in threads,
+and failures are counted and delayed as those of other protocols.
 What a connection has proved once is kept with it, as a digest of the header under a key of this process, and
 the account's liveness is asked at each request. Other schemes (tickets, tokens) are registered by the
 services that understand them.
@@ -21,14 +22,14 @@ from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.python.failure import Failure
 
 from lightwave.directory.access.token import ANONYMOUS, Token
-from lightwave.directory.operations.ports import Threads
 from lightwave.directory.store.environment import Store
 from lightwave.identity.audit_notices import Claimed, Way
-from lightwave.identity.authentication import Authenticator, BindCandidate, VerifiedBind
+from lightwave.identity.authentication import Authenticator
 from lightwave.identity.ldap_results import result_code
 from lightwave.identity.liveness import TokenLiveness
 from lightwave.identity.names import MAX_NAME
 from lightwave.identity.refusals import AuthenticationFailed, NotLive, Refusal
+from lightwave.identity.sign_in import SignIns, Source
 from lightwave.sasl.channel import Channel
 from lightwave.sasl.mechanism import ExternalClaim, PasswordClaim
 from lightwave.web.messages import Request
@@ -56,7 +57,7 @@ class AuthenticationScheme(Protocol):
         """The token of whom `credentials` prove; fails with AuthenticationFailed or Problem."""
 
 
-class SignIns(Protocol):
+class Notices(Protocol):
     """Hears of who signed in and who was not let in (`identity.audit_notices`)."""
 
     def signed_in(self, token: Token, way: Way, method: str) -> None: ...
@@ -86,17 +87,17 @@ class Callers:
         store: Store,
         authenticator: Authenticator,
         liveness: TokenLiveness,
-        threads: Threads,
+        sign_ins: SignIns,
         now: Callable[[], float],
         key: bytes,
-        sign_ins: SignIns | None = None,
+        notices: Notices | None = None,
     ) -> None:
         """`key`: random bytes of this process, at least 16."""
-        self._sign_ins = sign_ins
+        self._notices = notices
         self._store = store
         self._authenticator = authenticator
         self._liveness = liveness
-        self._threads = threads
+        self._sign_ins = sign_ins
         self._now = now
         self._key = key
         self._schemes: dict[str, AuthenticationScheme] = {}
@@ -137,7 +138,7 @@ class Callers:
         proved.claimed = None
         verified: Deferred[Token]
         if name == "basic":
-            verified = maybeDeferred(self._basic, credentials, proved)
+            verified = maybeDeferred(self._basic, request.channel, credentials, proved)
         else:
             verified = self._schemes[name].authenticate(request, credentials)
 
@@ -153,14 +154,14 @@ class Callers:
         return verified.addCallbacks(keep, refused)
 
     def _tell(self, request: Request, token: Token, method: str) -> None:
-        if self._sign_ins is not None:
+        if self._notices is not None:
             way = Way("rest", request.channel.address, request.correlation)
-            self._sign_ins.signed_in(token, way, method)
+            self._notices.signed_in(token, way, method)
 
     def _tell_refusal(self, request: Request, error: object, claimed: Claimed | None) -> None:
-        if self._sign_ins is not None and isinstance(error, AuthenticationFailed):
+        if self._notices is not None and isinstance(error, AuthenticationFailed):
             way = Way("rest", request.channel.address, request.correlation)
-            self._sign_ins.sign_in_refused(claimed, way, result_code(error.refusal).label, error.detail)
+            self._notices.sign_in_refused(claimed, way, result_code(error.refusal).label, error.detail)
 
     def _live(self, token: Token) -> Token | None:
         """The token as its bearer's groups are now; None when he may no longer act."""
@@ -196,39 +197,24 @@ class Callers:
         proved.channel, proved.channel_token = channel, token
         return token
 
-    def _basic(self, credentials: str, proved: Proved) -> Deferred[Token]:
+    def _basic(self, channel: Channel, credentials: str, proved: Proved) -> Deferred[Token]:
         """RFC 7617: a name (a DN, or a user's with or without domain), a colon and a password, in UTF-8."""
         name, password = _decode_basic(credentials)
         if not name or not password or len(name) > MAX_NAME:
             raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "no name or no password")
         waiting: Deferred[Token] = Deferred()
-        with self._store.read() as txn:
-            candidate = self._authenticator.lookup_identity(txn, PasswordClaim(name, None, password))
-            verified = self._authenticator.verify_inline(candidate, password)
-        proved.claimed = Claimed(candidate.tenant, candidate.entry_id, name)
-        if verified is not None:
-            self._complete(waiting, verified)
-        else:
-            self._verify_in_thread(waiting, candidate, password)
-        return waiting
 
-    def _verify_in_thread(self, waiting: Deferred[Token], candidate: BindCandidate, password: bytes) -> None:
-        def done(result: VerifiedBind | BaseException) -> None:
+        def done(result: Token | BaseException) -> None:
             if isinstance(result, BaseException):
                 waiting.errback(result)
             else:
-                self._complete(waiting, result)
+                waiting.callback(result)
 
-        self._threads.run(lambda: self._authenticator.verify(candidate, password), done)
-
-    def _complete(self, waiting: Deferred[Token], verified: VerifiedBind) -> None:
-        try:
-            with self._store.read() as txn:
-                token = self._authenticator.complete(txn, verified, self._now())
-        except Exception as error:  # noqa: BLE001  the one who waits turns it into an answer
-            waiting.errback(error)
-        else:
-            waiting.callback(token)
+        with self._store.read() as txn:
+            candidate = self._authenticator.lookup_identity(txn, PasswordClaim(name, None, password))
+            proved.claimed = Claimed(candidate.tenant, candidate.entry_id, name)
+            self._sign_ins.password(txn, candidate, password, Source(channel.address, "http"), done)
+        return waiting
 
 
 def _decode_basic(credentials: str) -> tuple[str, bytes]:

@@ -92,28 +92,49 @@ def test_neg_013_a_page_asked_for_before_the_bind_is_not_had_after_it(shared_nod
         assert answer.entries == []
 
 
-def test_neg_012_unknown_names_and_wrong_passwords_look_and_last_alike(shared_node: Node, user: str) -> None:
+@pytest.fixture
+def undelayed(shared_node: Node) -> Iterator[str]:
+    """Somebody whose failures lock and delay nothing, so that what is left can be measured."""
+    change_settings(shared_node, lwFailureDelayMilliseconds=0)
+    name = add_user(shared_node, "tim")
+    yield name
+    with shared_node.local_administrator() as connection:
+        assert connection.ask(wire.delete(name)).code == 0
+    change_settings(shared_node, lwFailureDelayMilliseconds=500)
+
+
+def test_neg_012_unknown_names_wrong_passwords_and_locked_accounts_look_and_last_alike(
+    shared_node: Node, undelayed: str
+) -> None:
     """500 binds of each, at the least hashing cost, by turns: the medians differ by less than 5 %."""
-    names = (user, f"uid=nobody,{shared_node.suffix}")
+    asked = (
+        (undelayed, "wrong"),
+        (f"uid=nobody,{shared_node.suffix}", "wrong"),
+        (undelayed, PASSWORD),  # locked after ten failures
+    )
     answers = set()
     with connect_tls(shared_node) as connection:
+        for _ in range(10):
+            assert connection.ask(wire.bind(undelayed, "wrong")).code == INVALID_CREDENTIALS
+        assert until(lambda: connection.ask(wire.bind(undelayed, PASSWORD)).code == INVALID_CREDENTIALS)
         for _ in range(3):  # what disturbs a machine for a while must not decide
-            taken: tuple[list[float], list[float]] = ([], [])
+            taken: tuple[list[float], ...] = ([], [], [])
             gc.disable()
             try:
                 for turn in range(500):
-                    for which in (0, 1) if turn & 1 else (1, 0):
+                    for which in (0, 1, 2) if turn & 1 else (2, 1, 0):
+                        name, password = asked[which]
                         began = time.perf_counter()
-                        answer = connection.ask(wire.bind(names[which], f"wrong {turn}"))
+                        answer = connection.ask(wire.bind(name, password))
                         taken[which].append(time.perf_counter() - began)
                         answers.add((answer.code, answer.matched, answer.diagnostic))
             finally:
                 gc.enable()
-            known, unknown = map(statistics.median, taken)
-            if abs(known - unknown) < 0.05 * max(known, unknown):
+            typical = [statistics.median(one) for one in taken]
+            if max(typical) - min(typical) < 0.05 * max(typical):
                 break
         else:
-            pytest.fail(f"{known * 1e6:.0f} µs for a wrong password, {unknown * 1e6:.0f} for an unknown name")
+            pytest.fail(f"wrong, unknown, locked: {[f'{one * 1e6:.0f} µs' for one in typical]}")
     ((code, matched, _),) = answers
     assert (code, matched) == (INVALID_CREDENTIALS, b"")
 

@@ -25,6 +25,8 @@ from lightwave.directory.operations.subschema_entry import (
 from lightwave.directory.operations.sync_cookie import context_csn
 from lightwave.directory.schema.attribute import AttributeType
 from lightwave.directory.schema.schema import Schema
+from lightwave.directory.schema.times import filetime
+from lightwave.directory.store.failure_rows import account_failures
 from lightwave.directory.store.indexes import IndexState
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import CONTEXT, Record
@@ -158,6 +160,16 @@ def _context_csn(subject: Subject) -> list[bytes]:
     return [context_csn(subject.txn)] if subject.record.flags & CONTEXT else []
 
 
+def _bad_password_count(subject: Subject) -> list[bytes]:
+    failures = account_failures(subject.txn, subject.tenant, subject.entry_id)
+    return [] if failures is None else [b"%d" % failures.times]
+
+
+def _bad_password_time(subject: Subject) -> list[bytes]:
+    failures = account_failures(subject.txn, subject.tenant, subject.entry_id)
+    return [] if failures is None else [filetime(failures.last)]
+
+
 _BY_NAME: dict[str, Callable[[Subject], list[bytes]]] = {
     "entryUUID": _entry_uuid,
     "objectGUID": _object_guid,
@@ -181,6 +193,8 @@ _BY_NAME: dict[str, Callable[[Subject], list[bytes]]] = {
     "canonicalName": ad_attributes.canonical_name,
     "sAMAccountType": ad_attributes.sam_account_type,
     "directReports": ad_attributes.direct_reports,
+    "badPwdCount": _bad_password_count,
+    "badPasswordTime": _bad_password_time,
     "managedObjects": ad_attributes.managed_objects,
 }
 

@@ -147,7 +147,11 @@ class WritePipeline:
             self._finish(write.context, error, write.done, write.request)
             return
         if any(preparation.heavy for preparation in preparations):
-            self._threads.run(lambda: run_all(preparations), lambda result: self._prepared(write, result))
+            self._threads.run(
+                lambda: run_all(preparations),
+                lambda result: self._prepared(write, result),
+                write.context.peer,
+            )
             return
         try:
             write.effects = run_all(preparations)

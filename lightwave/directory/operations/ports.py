@@ -125,8 +125,18 @@ class Refusals(Protocol):
 class Threads(Protocol):
     """A pool of threads for computation."""
 
-    def run(self, work: Callable[[], T], done: Callable[[T | BaseException], None]) -> None:
-        """Runs `work` in a thread and calls `done` on the reactor thread with its result or its exception."""
+    def run(
+        self,
+        work: Callable[[], T],
+        done: Callable[[T | BaseException], None],
+        peer: str = "",
+        admit: Callable[[], None] | None = None,
+    ) -> None:
+        """Runs `work` in a thread and calls `done` on the reactor thread with its result or its exception.
+
+        peer: the address for which it is; peers take turns. admit: called on the reactor thread when its turn has
+        come; what it raises is the result, and `work` does not run.
+        """
 
 
 class Commits(Protocol):

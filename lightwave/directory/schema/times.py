@@ -29,6 +29,22 @@ _UTC: Final = re.compile(
 )
 
 
+_EPOCH_1601 = 11_644_473_600
+"""seconds from 1601 to 1970"""
+_TICKS = 10_000_000
+"""of 100 ns in a second"""
+
+
+def filetime(at: float) -> bytes:
+    """A time (seconds since 1970) as Active Directory writes it: 100 ns since 1601 ([MS-DTYP] 2.3.3)."""
+    return b"%d" % round((at + _EPOCH_1601) * _TICKS)
+
+
+def filetime_seconds(value: int) -> float:
+    """The reverse of `filetime`."""
+    return value / _TICKS - _EPOCH_1601
+
+
 def check_generalized_time(value: bytes) -> None:
     """RFC 4517 §3.3.13; the date has to exist in the calendar."""
     if _COMMON.fullmatch(value) is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from lightwave.directory.access.token import ANONYMOUS, Token
@@ -22,9 +23,10 @@ from lightwave.directory.operations.request_controls import check_controls
 from lightwave.directory.server.service import log
 from lightwave.directory.server.transactions import forget as forget_transaction
 from lightwave.identity.audit_notices import Claimed, Way
-from lightwave.identity.authentication import BindCandidate, VerifiedBind, is_anonymous_bind
+from lightwave.identity.authentication import BindCandidate, is_anonymous_bind
 from lightwave.identity.ldap_results import result_code
-from lightwave.identity.refusals import AuthenticationFailed, Refusal
+from lightwave.identity.refusals import AuthenticationFailed
+from lightwave.identity.sign_in import Source
 from lightwave.sasl.mechanism import (
     Acceptor,
     ExternalClaim,
@@ -134,17 +136,9 @@ def _verify(
     candidate: BindCandidate,
     password: bytes,
 ) -> None:
-    """Decide at once when that is cheap, in a thread otherwise."""
-    authenticator = connection.service.authenticator
-    verified = authenticator.verify_inline(candidate, password)
-    if verified is not None:
-        _complete(connection, txn, message_id, verified)
-        return
-    _compute(
-        connection,
-        message_id,
-        lambda: authenticator.verify(candidate, password),
-        lambda later, result: _complete(connection, later, message_id, result),
+    """Decided at once when that is cheap, later otherwise."""
+    connection.service.sign_ins.password(
+        txn, candidate, password, _source(connection), partial(_signed_in, connection, message_id)
     )
 
 
@@ -168,14 +162,25 @@ def _compute(
         except Exception as error:  # noqa: BLE001  the client gets a result, the log the rest
             _fail(connection, message_id, error)
 
-    connection.service.threads.run(work, done)
+    connection.service.threads.run(work, done, connection.channel.address)
 
 
-def _complete(
-    connection: LDAPConnection, txn: ReadTransaction, message_id: int, verified: VerifiedBind
+def _source(connection: LDAPConnection) -> Source:
+    return Source(connection.channel.address, "ldap")
+
+
+def _signed_in(
+    connection: LDAPConnection,
+    message_id: int,
+    result: Token | BaseException,
+    server_credentials: bytes | None = None,
 ) -> None:
-    service = connection.service
-    _succeed(connection, message_id, service.authenticator.complete(txn, verified, service.now()))
+    if message_id not in connection.session.outstanding:
+        return  # the connection has gone meanwhile
+    if isinstance(result, BaseException):
+        _fail(connection, message_id, result)
+    else:
+        _succeed(connection, message_id, result, server_credentials)
 
 
 def _sasl(
@@ -231,16 +236,23 @@ def _go_on(
     connection.acceptor = None
     connection.session.sasl_pending = False
     if isinstance(step, SaslFailure):
-        if step.reason is Failure.PROOF:  # one answer with an account that may not act
-            raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, f"{acceptor.mechanism}: wrong proof")
+        account = acceptor.account if isinstance(acceptor, ScramAcceptor | SrpAcceptor) else None
+        if step.reason is Failure.PROOF and isinstance(account, BindCandidate):
+            detail = f"{acceptor.mechanism}: wrong proof"
+            answer = partial(_signed_in, connection, message_id)
+            service.sign_ins.disproof(txn, account, _source(connection), detail, answer)
+            return
         raise DirectoryError(ResultCode.INVALID_CREDENTIALS, step.reason.value)
     if isinstance(step, ProvenClaim):
         assert isinstance(step.account, BindCandidate)
-        verified = service.authenticator.proven(step.account, step.authorization_id)
-        token = service.authenticator.complete(txn, verified, service.now())
-        _succeed(connection, message_id, token, step.final)
-        if step.layer is not None:
-            connection.protect(step.layer)
+        final, layer = step.final, step.layer
+
+        def proven(result: Token | BaseException) -> None:
+            _signed_in(connection, message_id, result, final)
+            if layer is not None and isinstance(result, Token) and not connection.lost:
+                connection.protect(layer)
+
+        service.sign_ins.proof(txn, step.account, step.authorization_id, _source(connection), proven)
         return
     if isinstance(step, ExternalClaim):
         token = service.authenticator.authenticate_external(txn, step, connection.channel, service.now())

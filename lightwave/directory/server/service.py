@@ -30,6 +30,7 @@ from lightwave.directory.store.environment import Store
 from lightwave.identity.audit_notices import AuditNotices
 from lightwave.identity.authentication import Authenticator
 from lightwave.identity.liveness import TokenLiveness
+from lightwave.identity.sign_in import SignIns
 
 if TYPE_CHECKING:
     from lightwave.directory.server.connection import LDAPConnection
@@ -47,6 +48,7 @@ class DirectoryService:
     searches: Searches
     pipeline: WritePipeline
     authenticator: Authenticator
+    sign_ins: SignIns
     liveness: TokenLiveness
     threads: Threads
     settings: SettingsSource

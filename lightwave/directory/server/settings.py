@@ -22,6 +22,7 @@ from lightwave.directory.server.operation_log import Mode
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import Record
+from lightwave.identity.failures import DELAY, MOST_DELAY
 
 Network = IPv4Network | IPv6Network
 UNLIMITED = 1 << 60
@@ -61,6 +62,8 @@ class Settings:
     slow_operation: int = 1_000
     """milliseconds from which an operation is slow"""
     trusted_proxies: tuple[Network, ...] = ()
+    failure_delay: float = DELAY
+    """seconds of the first delay after failed sign-ins, 0 for none"""
 
 
 DEFAULTS = Settings()
@@ -131,6 +134,7 @@ def _read(txn: ReadTransaction, schema: Schema, record: Record) -> Settings:
         operation_log=_mode(_values(txn, schema, record, "lwOperationLog")),
         slow_operation=number("lwSlowOperationMilliseconds", DEFAULTS.slow_operation),
         trusted_proxies=_networks(_values(txn, schema, record, "lwTrustedProxy")),
+        failure_delay=_milliseconds(_values(txn, schema, record, "lwFailureDelayMilliseconds")),
     )
 
 
@@ -139,6 +143,13 @@ def _bounded(value: bytes) -> int:
     if value.startswith(b"-"):
         return 1
     return UNLIMITED if len(value) > len(str(UNLIMITED)) else min(max(1, int(value)), UNLIMITED)
+
+
+def _milliseconds(values: list[bytes]) -> float:
+    """As seconds; 0 stands for itself."""
+    if not values:
+        return DEFAULTS.failure_delay
+    return 0.0 if values[0].strip() == b"0" else min(_bounded(values[0]) / 1000, MOST_DELAY)
 
 
 def _networks(values: list[bytes]) -> tuple[Network, ...]:

@@ -26,6 +26,8 @@ class Databases:
     changes: lmdb._Database
     tenant_changes: lmdb._Database
     secrets: lmdb._Database
+    failures: lmdb._Database | None
+    """As `audit`."""
     expiry: lmdb._Database
     meta: lmdb._Database
     audit: lmdb._Database | None
@@ -43,4 +45,4 @@ def open_databases(environment: lmdb.Environment, *, create: bool) -> Databases:
                 raise
             continue
         found[name] = database
-    return Databases(**{**dict.fromkeys(layout.LATER), **found})  # type: ignore[arg-type]  # only `audit` may be None
+    return Databases(**{**dict.fromkeys(layout.LATER), **found})  # type: ignore[arg-type]  # those may be None

@@ -20,9 +20,9 @@ FORMAT = 3
 """Version of all layouts, in `meta` under b"format".
 
 1: an index's state has no version of its keys (`indexes.KEYS`); the row of a removal does not name the GUID.
-2: it has one; it does. There is no database `audit`. A naming context is listed by its entry alone, a generation by
-   its tenant and name alone.
-3: there is. They are listed by name and by number too: so no reader has to load those of all tenants.
+2: it has one; it does. There are no databases `audit` and `failures`. A naming context is listed by its entry alone, a
+   generation by its tenant and name alone.
+3: there are. They are listed by name and by number too: so no reader has to load those of all tenants.
 
 A store of an older format is opened, and its number raised at the first opening for writing; its rows are read in
 either form and get the new one when they are written next. A later format is refused.
@@ -62,11 +62,12 @@ DATABASES: tuple[tuple[str, bool, bool], ...] = (
     ("changes", False, False),
     ("tenant_changes", False, False),
     ("secrets", False, False),
+    ("failures", False, False),
     ("expiry", False, False),
     ("meta", False, False),
     ("audit", False, False),
 )
-LATER = ("audit",)
+LATER = ("audit", "failures")
 """Databases that stores of older formats lack."""
 
 
@@ -208,6 +209,10 @@ def secret_key(tenant: int, entry_id: int, kind: bytes) -> bytes:
     """The key of a secret; the kind has up to 64 bytes."""
     return _TENANT_ENTRY.pack(tenant, entry_id) + kind
 
+
+# failures: tenant 4, entry id 8 -> an account's row; tenant 0, slot 8 -> a slot of names and peers (failure_rows.py)
+failure_key = _TENANT_ENTRY.pack
+decode_failure_key = _TENANT_ENTRY.unpack
 
 # expiry: time 8 (ms since 1970), tenant 4, entry id 8 -> empty. Tenant 0: the row of `changes` with that USN goes.
 expiry_key = _EXPIRY.pack

@@ -24,7 +24,7 @@ SECRET = "Canary-7-secret"
 
 
 class _Now:
-    def run(self, work, done):  # type: ignore[no-untyped-def]
+    def run(self, work, done, peer="", admit=None):  # type: ignore[no-untyped-def]
         done(work())
 
 

@@ -329,7 +329,7 @@ def windows_time(seconds: float) -> bytes:
     ("attribute", "value"),
     [
         ("userAccountControl", b"514"),
-        ("lockoutTime", b"133000000000000000"),
+        ("lockoutTime", windows_time(NOW - 1)),
         ("accountExpires", windows_time(NOW - 1)),
         ("nsAccountLock", b"TRUE"),
     ],

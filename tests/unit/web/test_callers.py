@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 
-from accounts import SCHEMA, SECRET, Accounts, authenticator, schema_of
+from accounts import SCHEMA, SECRET, Accounts, authenticator, schema_of, sign_ins
 from lightwave.directory.access.token import Token
 from lightwave.identity.liveness import TokenLiveness
 from lightwave.identity.refusals import AuthenticationFailed
@@ -29,7 +29,13 @@ class Threads:
     def __init__(self) -> None:
         self.work: list[Callable[[], None]] = []
 
-    def run(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+    def run(
+        self,
+        work: Callable[[], Any],
+        done: Callable[[Any], None],
+        peer: str = "",
+        admit: Callable[[], None] | None = None,
+    ) -> None:
         def both() -> None:
             try:
                 result = work()
@@ -53,12 +59,12 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.accounts = Accounts(folder)
         self.threads = Threads()
-        threads: Any = self.threads
+        known = authenticator(owner_uid=4711)
         self.callers = Callers(
             self.accounts.store,
-            authenticator(owner_uid=4711),
+            known,
             TokenLiveness(schema_of),
-            threads,
+            sign_ins(self.accounts, known, self.threads),
             self.accounts.clock,
             bytes(32),
         )
