@@ -42,10 +42,10 @@ def accounts(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     for name in ("ada", "alan"):
         records.append(
             f"dn: cn={name},{people}\nobjectClass: user\ncn: {name}\nsAMAccountName: {name}\n"
-            f"userPrincipalName: {name}@example.com\nprimaryGroupID: 513\n"
+            f"userPrincipalName: {name}@example.com\n"
         )
     records.append(
-        f"dn: cn=desk,{people}\nobjectClass: computer\ncn: desk\nsAMAccountName: desk$\nprimaryGroupID: 515\n"
+        f"dn: cn=desk,{people}\nobjectClass: computer\ncn: desk\nsAMAccountName: desk$\n"
         "dNSHostName: desk.example.com\noperatingSystem: Debian\n"
     )
     group = "objectClass: group\ngroupType: -2147483646\n"

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from lightwave.directory.access.sid import BUILTIN_ADMINISTRATORS, BUILTIN_USERS, Sid, with_rid
 from lightwave.directory.ldap.dn import parse_dn
+from lightwave.directory.operations.account_control import DISABLED, NEVER_EXPIRES, NORMAL
 from lightwave.directory.operations.entry_builder import EntryBuilder
 from lightwave.directory.operations.security_identifiers import (
     ADMINISTRATOR_RID,
@@ -25,7 +26,6 @@ from lightwave.directory.operations.security_identifiers import (
 
 # groupType ([MS-ADTS] 2.2.12): made by the system, and local or global, with the security bit
 _BUILTIN_LOCAL, _LOCAL, _GLOBAL = b"-2147483643", b"-2147483644", b"-2147483646"
-_NORMAL_ACCOUNT, _DISABLED, _NEVER_EXPIRES = 0x200, 0x2, 0x10000  # userAccountControl ([MS-ADTS] 2.2.16)
 
 
 class _BuiltinGroup(NamedTuple):
@@ -120,7 +120,8 @@ def add_administrator(builder: EntryBuilder, dn: bytes, domain: Sid) -> tuple[in
         objectSid=with_rid(domain, ADMINISTRATOR_RID),
         sAMAccountName=b"Administrator",
         userPrincipalName=b"Administrator@" + dns_name(dn),
-        userAccountControl=b"%d" % (_NORMAL_ACCOUNT | _NEVER_EXPIRES),
+        userAccountControl=b"%d" % (NORMAL | NEVER_EXPIRES),
+        vmwPasswordNeverExpires=b"TRUE",
         primaryGroupID=b"%d" % DOMAIN_USERS_RID,
         description=b"Built-in administrator of the domain",
     )
@@ -136,7 +137,8 @@ def add_krbtgt(builder: EntryBuilder, dn: bytes, domain: Sid) -> None:
         objectSid=with_rid(domain, KRBTGT_RID),
         sAMAccountName=b"krbtgt",
         servicePrincipalName=b"kadmin/changepw",
-        userAccountControl=b"%d" % (_NORMAL_ACCOUNT | _DISABLED),
+        userAccountControl=b"%d" % (NORMAL | DISABLED),
+        nsAccountLock=b"TRUE",
         primaryGroupID=b"%d" % DOMAIN_USERS_RID,
         showInAdvancedViewOnly=b"TRUE",
         description=b"Account of the ticket-granting service",

@@ -2,9 +2,9 @@
 
 It is told from other modifies by two changes, both of which must be there: isDeleted is removed, and
 distinguishedName is replaced by the new name. With the show deleted control, for the tombstone is not to be seen
-without it. The entry has the GUID, the SID and the classes that the tombstone kept, and what the other changes of the
-request give it; it has to satisfy its classes with that. Memberships, passwords and other attributes come from a backup
-(restore_entry.py).
+without it. The entry has the GUID, the SID, the classes and the account's name and state that the tombstone kept, and
+what the other changes of the request give it; it has to satisfy its classes with that. Memberships, passwords and
+other attributes come from a backup (restore_entry.py).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from lightwave.directory.store.writing import WriteTransaction
 
 _IS_DELETED = "1.2.840.113556.1.2.48"
 _DISTINGUISHED_NAME = "2.5.4.49"
-_KEPT_USER = ("objectClass", "objectSid")
+_KEPT_USER = ("objectClass", "objectSid", "sAMAccountName", "userAccountControl", "groupType")
 _KEPT_OPERATIONAL = ("creatorsName", "createTimestamp")
 
 

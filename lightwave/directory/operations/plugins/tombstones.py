@@ -31,6 +31,9 @@ MARKER = b"\nDEL:"
 _KEPT = (
     "objectClass",
     "objectSid",
+    "sAMAccountName",
+    "userAccountControl",
+    "groupType",
     "structuralObjectClass",
     "creatorsName",
     "createTimestamp",
