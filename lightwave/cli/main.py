@@ -1,7 +1,7 @@
 """The `lightwave` command: one module a verb; this one joins them and turns errors into words and exit codes.
 
 Exit codes: 0 done, 1 not done (the text says why), 2 the command line is wrong, 3 done but something was
-found.
+found, or no node answers.
 """
 
 from __future__ import annotations
