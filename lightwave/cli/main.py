@@ -20,6 +20,7 @@ _TOPICS: Final[dict[str, dict[str, str]]] = {
         "group": "group",
         "service": "service",
         "computer": "computer",
+        "whoami": "whoami",
     },
     "Data": {
         "import": "import_",

@@ -51,7 +51,7 @@ def remote_client(
     authority = ca or (data / "ca.pem" if data is not None else None)
     if authority is None:
         raise click.UsageError("--server needs --ca FILE: the node's ca.pem")
-    password = _password(password_file)
+    password = password_from(password_file)
     try:
         return NodeClient.remote(server, authority, Login(login, password))
     except ValueError as error:
@@ -60,7 +60,8 @@ def remote_client(
         raise click.ClickException(f"{authority} can't be used: {error}") from None
 
 
-def _password(path: Path | None) -> str:
+def password_from(path: Path | None) -> str:
+    """The first line of a file, or what is typed when it is asked for."""
     if path is None:
         password: str = click.prompt("Password", hide_input=True, err=True)
         return password

@@ -32,6 +32,7 @@ from lightwave.sasl.srp_math import (
 )
 from lightwave.sasl.srp_messages import (
     IV_SIZE,
+    MAX_NAME,
     ClientFirst,
     ClientSecond,
     MalformedMessage,
@@ -47,7 +48,10 @@ class ServerRefused(Exception):
 
 
 class SrpClient:
-    """One exchange. wanted: the security layer; identity: whom to act as, by default oneself."""
+    """One exchange. wanted: the security layer; identity: whom to act as, by default oneself.
+
+    Raises ValueError for names that can't be sent.
+    """
 
     def __init__(
         self,
@@ -59,6 +63,11 @@ class SrpClient:
         wanted: Wanted = "none",
         identity: str = "",
     ) -> None:
+        for one in (name, identity):
+            if "\0" in one or len(one.encode("utf-8")) > MAX_NAME:
+                raise ValueError("the name holds what the mechanism can't say")
+        if not name:
+            raise ValueError("a name is missing")
         self._profile = profile
         self._name = name
         self._password = password
