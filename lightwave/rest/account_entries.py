@@ -12,11 +12,13 @@ from lightwave.directory.access.descriptor_errors import DescriptorError
 from lightwave.directory.access.sid import decode_sid, format_sid
 from lightwave.directory.ldap.filters import (
     And,
+    Equality,
     Extensible,
     Filter,
     GreaterOrEqual,
     Not,
     Or,
+    Present,
     Substrings,
 )
 from lightwave.directory.schema.errors import InvalidValue
@@ -48,6 +50,7 @@ LISTED = (
     "pwdAccountLockedTime",
     "accountExpires",
     "pwdLastSet",
+    "msDS-UserPasswordExpiryTimeComputed",
     "lastLogonTimestamp",
     "uidNumber",
     "gidNumber",
@@ -71,17 +74,26 @@ def account_name(found: Found) -> str:
     return name.rstrip("$") or name if name else found.text("uid") or found.text("cn") or found.dn
 
 
-def account(found: Found, now: float, *, is_whole: bool = False) -> Account:
-    """The JSON of an entry. now: seconds since the epoch. is_whole: SHOWN was asked for, else LISTED."""
-    enabled = not (found.number("userAccountControl") or 0) & ACCOUNT_DISABLED
-    locked = _is_locked(found)
+def account(found: Found, now: float, *, lock_end: float | None = None, is_whole: bool = False) -> Account:
+    """The JSON of an entry. is_whole: SHOWN was asked for, else LISTED.
+
+    now: seconds since the epoch. lock_end: likewise, until when it is locked after failures; None for not.
+    """
+    # nsAccountLock is 389 Directory Server's word for it; both are kept in step.
+    is_switched_off = (found.text("nsAccountLock") or "").strip().upper() == "TRUE"
+    enabled = not is_switched_off and not (found.number("userAccountControl") or 0) & ACCOUNT_DISABLED
+    is_locked_now = lock_end is not None and now < lock_end
+    password_ends = _file_time(found.number("msDS-UserPasswordExpiryTimeComputed"))
     expires = _file_time(found.number("accountExpires"))
     must_change = found.number("pwdLastSet") == 0
     hindrances = {
         "disabled": not enabled,
-        "locked": locked,
+        "locked": is_locked_now or bool(found.values("pwdAccountLockedTime")),
         "expired": expires is not None and expires.timestamp() <= now,
         "must change password": must_change,
+        "password expired": not must_change
+        and password_ends is not None
+        and password_ends.timestamp() <= now,
     }
     made = Account(
         name=account_name(found),
@@ -95,10 +107,12 @@ def account(found: Found, now: float, *, is_whole: bool = False) -> Account:
         mail=found.text("mail"),
         description=found.text("description"),
         enabled=enabled,
-        locked=locked,
+        locked=hindrances["locked"],
+        locked_until=_moment(lock_end) if is_locked_now else None,
         expires=expires,
         must_change_password=must_change,
         password_last_set=_file_time(found.number("pwdLastSet")),
+        password_expires=password_ends,
         last_sign_in=_file_time(found.number("lastLogonTimestamp")),
         hindrances=[name for name, holds in hindrances.items() if holds],
         uid_number=found.number("uidNumber"),
@@ -120,18 +134,21 @@ def account(found: Found, now: float, *, is_whole: bool = False) -> Account:
 
 
 def accounts_filter(kind: Filter, query: AccountsQuery) -> Filter:
-    """What a list of accounts asks for; texts are values of assertions, never filters."""
+    """What a list of accounts asks for; texts are values of assertions, never filters.
+
+    Of what it finds not all are locked, or not locked, if that is asked: policy says how long a lock holds.
+    """
     parts = [kind]
     if query.search is not None:
         part = query.search.encode()
         names = ("sAMAccountName", "uid", "cn", "displayName", "mail", "userPrincipalName")
         parts.append(Or(tuple(Substrings(name, None, (part,), None) for name in names)))
     if query.enabled is not None:
-        disabled = Extensible(BIT_AND, "userAccountControl", str(ACCOUNT_DISABLED).encode(), False)
+        bit = Extensible(BIT_AND, "userAccountControl", str(ACCOUNT_DISABLED).encode(), False)
+        disabled = Or((bit, Equality("nsAccountLock", b"TRUE")))
         parts.append(Not(disabled) if query.enabled else disabled)
-    if query.locked is not None:
-        locked = GreaterOrEqual("lockoutTime", b"1")
-        parts.append(locked if query.locked else Not(locked))
+    if query.locked:
+        parts.append(Or((GreaterOrEqual("lockoutTime", b"1"), Present("pwdAccountLockedTime"))))
     return And(tuple(parts))
 
 
@@ -156,11 +173,6 @@ def generalized_time(text: str | None) -> datetime | None:
         return None
 
 
-def _is_locked(found: Found) -> bool:
-    flag = (found.text("nsAccountLock") or "").strip().upper()
-    return bool(found.number("lockoutTime")) or flag == "TRUE" or bool(found.values("pwdAccountLockedTime"))
-
-
 def to_file_time(moment: datetime) -> int:
     """A moment as Active Directory counts it; one without a zone is UTC."""
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
@@ -170,5 +182,10 @@ def to_file_time(moment: datetime) -> int:
 def _file_time(value: int | None) -> datetime | None:
     if value is None or value <= 0 or value >= NEVER:
         return None
-    seconds = value // 10_000_000 - _EPOCH_1601
-    return datetime.fromtimestamp(seconds, UTC) if abs(seconds) <= _LAST else None
+    return _moment(value // 10_000_000 - _EPOCH_1601)
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return (
+        datetime.fromtimestamp(int(seconds), UTC) if seconds is not None and abs(seconds) <= _LAST else None
+    )

@@ -31,12 +31,16 @@ class Account(Resource):
     description: str | None = None
     enabled: bool = Field(description="False: disabled")
     locked: bool = Field(description="True: locked after too many wrong passwords, or by an administrator")
+    locked_until: datetime | None = Field(
+        default=None, description="When a lock after wrong passwords ends by itself; absent: never"
+    )
     expires: datetime | None = Field(default=None, description="When the account ends, or has ended")
     must_change_password: bool = Field(description="True: the next sign-in has to set a new password")
     password_last_set: datetime | None = None
+    password_expires: datetime | None = None
     last_sign_in: datetime | None = None
     hindrances: list[str] = Field(
-        description="Why it can't sign in: disabled, locked, expired, must change password; empty when it can",
+        description="Why it can't sign in: disabled, locked, expired, must change password, password expired",
         examples=[["locked"]],
     )
     uid_number: int | None = None

@@ -25,6 +25,7 @@ from lightwave.rest.account_changes import (
 )
 from lightwave.rest.account_entries import LISTED, SHOWN, account, accounts_filter
 from lightwave.rest.account_models import (
+    Account,
     AccountChanges,
     Accounts,
     AccountsQuery,
@@ -102,18 +103,19 @@ class AccountHandlers:
         domain = self._port.domain(request, query.tenant)
         wanted = accounts_filter(self._served.kind.wanted, query)
         page = await self._port.page(request, domain.dn, wanted, LISTED, query)
-        items = [account(one, request.now) for one in page.found]
+        found = [self._account(request, domain, one) for one in page.found]
+        items = [one for one in found if query.locked is None or one.locked is query.locked]
         return json_response(Accounts(items=items, next=page.next))
 
     async def show(self, request: Request) -> Response:
         """One with its groups."""
-        _, found = await self._locate(request)
+        domain, found = await self._locate(request)
         tag = found.tag
         headers = () if tag is None else (("ETag", tag),)
         unchanged = request.headers.get("if-none-match")
         if tag is not None and unchanged is not None and not matches_none(unchanged, tag):
             return Response(304, headers=headers)
-        return json_response(account(found, request.now, is_whole=True), headers=headers)
+        return json_response(self._account(request, domain, found, is_whole=True), headers=headers)
 
     async def create(self, request: Request) -> Response:
         """Adds one."""
@@ -182,6 +184,9 @@ class AccountHandlers:
         member = Extensible(IN_CHAIN, "member", value, False) if query.nested else Equality("member", value)
         page = await self._port.page(request, domain.dn, And((member, GROUP)), GROUP_LISTED, query)
         return json_response(Groups(items=[group(one) for one in page.found], next=page.next))
+
+    def _account(self, request: Request, domain: Domain, found: Found, *, is_whole: bool = False) -> Account:
+        return account(found, request.now, lock_end=self._port.lock_end(domain, found), is_whole=is_whole)
 
     async def _locate(self, request: Request) -> tuple[Domain, Found]:
         domain = self._port.domain(request, request.arguments.tenant)

@@ -6,6 +6,8 @@ the name of the caller.
 
 from __future__ import annotations
 
+import math
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -27,6 +29,7 @@ from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.operations.write_groups import GroupOutcome
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.environment import Store
+from lightwave.identity.lockout import locked_at, locked_until, lockout_of
 from lightwave.rest.entity_tags import tag_of
 from lightwave.rest.pages import Pages
 from lightwave.rest.resources import PageQuery, question
@@ -144,6 +147,24 @@ class DirectoryPort:
     def schema(self) -> Schema:
         """The schema that holds now."""
         return self._schemas.latest
+
+    def lock_end(self, domain: Domain, found: Found) -> float | None:
+        """Until when an account is locked after failures (seconds since the epoch), None where it never was.
+
+        The lock may be over: policy says how long one holds. For an account whose lockoutTime the caller has read.
+        """
+        guid = found.text("entryUUID")
+        if not found.number("lockoutTime"):
+            return None
+        if guid is None:
+            return math.inf
+        with self._store.read() as txn:
+            schema = self._schemas.current(txn)
+            entry_id = txn.by_guid(domain.tenant, uuid.UUID(guid).bytes)
+            since = None if entry_id is None else locked_at(txn, schema, txn.record(domain.tenant, entry_id))
+            if entry_id is None or since is None:
+                return None  # deleted or unlocked since
+            return locked_until(lockout_of(txn, schema, domain.tenant, entry_id), since)
 
     async def read(
         self, request: Request, dn: bytes, wanted: Filter, attributes: Sequence[str]

@@ -12,7 +12,7 @@ import pytest
 
 from http_client import Answer, ask, http_connection
 from node import Node
-from serving import add_user
+from serving import add_user, change_settings, until
 
 PASSWORD = "Made-up 4 ada"
 INJECTION = "*)(uid=*))(|(uid=*"
@@ -115,6 +115,31 @@ def test_passwords(api: Api) -> None:
         assert api("PUT", "/v1/users/pat/password", content).status == 400
     assert api("PUT", "/v1/users/nobody/password", {"new": "Another 4 tests"}).status == 404
     api.done("DELETE", "/v1/users/pat")
+
+
+def test_locks(api: Api) -> None:
+    change_settings(api.node, lwFailureDelayMilliseconds=0)
+    api.done("POST", "/v1/users", {"name": "lou", "password": "Made-up 4 lou"})
+
+    def status(password: str) -> int:
+        with closing(http_connection(api.node)) as connection:
+            return ask(connection, "GET", "/v1/users/lou", login=("lou@example.com", password)).status
+
+    def locked() -> bool:
+        """A failure is counted after it is answered."""
+        status("wrong")
+        return bool(api.done("GET", "/v1/users/lou")["locked"])
+
+    assert until(locked)
+    assert status("Made-up 4 lou") == 401
+    lou = api.done("GET", "/v1/users/lou")
+    assert (lou["enabled"], lou["hindrances"]) == (True, ["locked"])
+    assert [one["name"] for one in api.done("GET", "/v1/users", locked="true")["items"]] == ["lou"]
+    assert "lou" not in [one["name"] for one in api.done("GET", "/v1/users", locked="false")["items"]]
+    api.done("PATCH", "/v1/users/lou", {"locked": False})
+    assert api.done("GET", "/v1/users/lou")["hindrances"] == []
+    assert status("Made-up 4 lou") == 200
+    api.done("DELETE", "/v1/users/lou")
 
 
 def test_what_is_refused(api: Api) -> None:
