@@ -32,6 +32,7 @@ _TOPICS: Final[dict[str, dict[str, str]]] = {
         "compact": "compact",
         "index": "index",
         "explain": "explain",
+        "audit": "audit",
     },
 }
 _COMMANDS: Final = {name: module for commands in _TOPICS.values() for name, module in commands.items()}

@@ -8,14 +8,19 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.python.threadpool import ThreadPool
 
 from lightwave.directory.access.token import Token
 from lightwave.directory.operations.context import Limits
+from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.server.service import DirectoryService
 from lightwave.directory.store.commit import Committer
+from lightwave.directory.store.reading import ReadTransaction
+from lightwave.identity.refusals import AuthenticationFailed, NotLive, Refusal
 from lightwave.rest.account_routes import AccountFace
 from lightwave.rest.accounts import COMPUTERS, SERVICES, USERS
+from lightwave.rest.audit import AuditFace
 from lightwave.rest.directory import DirectoryFace
 from lightwave.rest.directory_port import Contexts, DirectoryPort
 from lightwave.rest.group_routes import GroupFace
@@ -23,6 +28,7 @@ from lightwave.rest.pages import Pages
 from lightwave.rest.resources import Face
 from lightwave.rest.running import SearchRunner
 from lightwave.rest.searching import SearchFace
+from lightwave.server.audit_signing import known_keys
 from lightwave.server.configuration import NodeConfiguration
 from lightwave.server.health import health_routes, openapi_route
 from lightwave.server.metrics import NodeCollector, metrics_route
@@ -138,4 +144,25 @@ def _faces(directory: DirectoryService, reactor: Any) -> tuple[Face, ...]:
         DirectoryFace(SearchFace(store, schemas, runner, pages), pipeline, contexts),
         *(AccountFace(port, kind, directory.random_bytes) for kind in (USERS, SERVICES, COMPUTERS)),
         GroupFace(port),
+        _audit_face(directory, reactor, port),
     )
+
+
+def _audit_face(directory: DirectoryService, reactor: Any, port: DirectoryPort) -> AuditFace:
+    def later(seconds: float) -> Deferred[None]:
+        waiting: Deferred[None] = Deferred()
+        reactor.callLater(seconds, waiting.callback, None)
+        return waiting
+
+    def keys(txn: ReadTransaction) -> frozenset[bytes]:
+        schema = directory.schemas.current(txn)
+        return known_keys(txn, normalise_dn_text(schema, directory.facts.server_name))
+
+    def current(txn: ReadTransaction, token: Token) -> Token:
+        try:
+            directory.liveness.check_token(txn, token, directory.now())
+        except NotLive as error:
+            raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, error.reason) from None
+        return directory.liveness.current(txn, token)
+
+    return AuditFace(port, directory.store, directory.schemas, later, keys, current)
