@@ -82,6 +82,11 @@ class _Result:
     metavar="ATTRIBUTE",
     help="Leave this attribute out wherever it stands; may be given several times.",
 )
+@click.option(
+    "--any-password",
+    is_flag=True,
+    help="Take passwords in clear that the password policy would refuse. Hashed ones are always taken.",
+)
 @json_option
 def command(
     file: Path,
@@ -89,6 +94,7 @@ def command(
     create_context: bool,
     skip_existing: bool,
     left_out: tuple[str, ...],
+    any_password: bool,
     as_json: bool,
 ) -> None:
     """Add the entries of an LDIF FILE (RFC 2849) to the directory in DATA; `-` reads standard input.
@@ -96,11 +102,11 @@ def command(
     Parents come before children. Each entry is checked as if a client added it; entries are committed some
     thousand at a time, whether or not a server runs on the same data. entryUUID, createTimestamp,
     modifyTimestamp, creatorsName and modifiersName of an export are kept; what a server works out for itself
-    (entryCSN, memberOf, hasSubordinates …) is left out. Passwords in clear are hashed, hashed ones are taken as
-    they are. For files with changes (changetype:) use ldapmodify.
+    (entryCSN, memberOf, hasSubordinates …) is left out. Passwords in clear are held to the password policy and
+    hashed, hashed ones are taken as they are. For files with changes (changetype:) use ldapmodify.
     """
     configuration = load_configuration(data.absolute())
-    options = ImportOptions(create_context, skip_existing, frozenset(left_out))
+    options = ImportOptions(create_context, skip_existing, frozenset(left_out), any_password)
     with _open(file) as (stream, size), open_store(configuration) as store:
         counting = CountingStream(stream)
         with (

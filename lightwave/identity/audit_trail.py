@@ -21,7 +21,7 @@ from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.writing import WriteTransaction
 from lightwave.identity.audit import SAFE_VALUES, Action, Subject, event_of
-from lightwave.identity.password_attributes import PasswordEffect
+from lightwave.identity.password_preparation import PasswordEffect
 
 if TYPE_CHECKING:
     from lightwave.directory.operations.ports import Effect

@@ -94,7 +94,7 @@ def encode_credentials(credentials: Credentials) -> bytes:
     """The bytes that are sealed; raises ValueError for what is out of bounds."""
     if len(credentials.history) > MAX_HISTORY or len(credentials.app_passwords) > MAX_APP_PASSWORDS:
         raise ValueError("too many passwords to be kept")
-    head = _HEAD.pack(_FORMAT, credentials.version, int(credentials.set_at * 1000))
+    head = _HEAD.pack(_FORMAT, credentials.version, round(credentials.set_at * 1000))
     sections = (
         (_PASSWORDS, _encode_passwords(credentials.passwords)),
         (_HISTORY, _encode_history(credentials.history)),
@@ -208,7 +208,7 @@ def _decode_passwords(reader: _Reader) -> Iterator[StoredPassword]:
 
 
 def _encode_history(history: Sequence[FormerPassword]) -> bytes:
-    return _counted(int(one.set_at * 1000).to_bytes(8, "big") + _short(one.verifier) for one in history)
+    return _counted(round(one.set_at * 1000).to_bytes(8, "big") + _short(one.verifier) for one in history)
 
 
 def _decode_history(reader: _Reader) -> Iterator[FormerPassword]:

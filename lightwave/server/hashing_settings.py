@@ -1,10 +1,12 @@
-"""The cost of password hashes as settings of the node's entry.
+"""The cost of password hashes, and the list of breached passwords, as settings of the node's entry.
 
 lwHashingMemory (KiB), lwHashingPasses, lwScramIterations (0: no keys for SCRAM are made). A number out of bounds
 counts as the nearest that is in bounds: a node has to start to be corrected.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from lightwave.directory.schema.normalisation import NormalisedDN
 from lightwave.directory.schema.schema import Schema
@@ -22,6 +24,7 @@ from lightwave.identity.hashing import (
 MEMORY = "lwHashingMemory"
 PASSES = "lwHashingPasses"
 ITERATIONS = "lwScramIterations"
+BREACHED = "lwBreachedPasswordsFile"
 
 
 def hashing_attributes(cost: HashingCost) -> dict[str, list[bytes]]:
@@ -33,6 +36,21 @@ def hashing_attributes(cost: HashingCost) -> dict[str, list[bytes]]:
         PASSES: [b"%d" % cost.passes],
         ITERATIONS: [b"%d" % cost.iterations],
     }
+
+
+def breach_list_of(node: NormalisedDN) -> Callable[[ReadTransaction, Schema], str | None]:
+    """Reads from the node's entry, whenever it is asked, where the list of breached passwords is; None for nowhere."""
+
+    def read(txn: ReadTransaction, schema: Schema) -> str | None:
+        attribute = schema.attribute(BREACHED)
+        number = txn.attribute_number(attribute.oid) if attribute is not None else None
+        try:
+            values = txn.record(*txn.find(node)).values(number) if number is not None else []
+        except NoSuchEntry:
+            return None
+        return values[0].decode("utf-8", "surrogateescape") if values else None
+
+    return read
 
 
 def read_hashing_cost(txn: ReadTransaction, schema: Schema, node: NormalisedDN) -> HashingCost:

@@ -45,7 +45,6 @@ from lightwave.identity.administrator_rule import AdministratorRule
 from lightwave.identity.audit_notices import AuditNotices
 from lightwave.identity.audit_trail import AuditTrail
 from lightwave.identity.authentication import Authenticator
-from lightwave.identity.hashing import HashingCost
 from lightwave.identity.liveness import TokenLiveness
 from lightwave.identity.lockout_rule import LockoutRule
 from lightwave.identity.password_attributes import PasswordPrepare
@@ -55,7 +54,7 @@ from lightwave.identity.trust import ClientTrust
 from lightwave.server.audit_signing import AuditSigning
 from lightwave.server.board import State
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration, check_local_path
-from lightwave.server.hashing_settings import read_hashing_cost
+from lightwave.server.hashing_settings import breach_list_of, read_hashing_cost
 from lightwave.server.locks import ServingLock
 from lightwave.server.reactor import announce_turns, install_reactor
 from lightwave.server.systemd import Notifier
@@ -104,7 +103,7 @@ def write_pipeline(
     schemas: SchemaSource,
     committer: Any,
     threads: Any,
-    hashing: HashingCost,
+    passwords: PasswordPrepare,
     liveness: TokenLiveness,
     refusals: Refusals,
 ) -> WritePipeline:
@@ -113,7 +112,7 @@ def write_pipeline(
         store,
         committer,
         schemas,
-        (PasswordPrepare(hashing), ServerKeyPrepare(schemas.latest)),
+        (passwords, ServerKeyPrepare(schemas.latest)),
         (*default_plugins(), AdministratorRule(), LockoutRule(), PolicyRule(), AuditTrail()),
         threads,
         new_guid=new_guid,
@@ -152,9 +151,10 @@ class Node:
         issuers = (*x509.load_pem_x509_certificates(roots), *x509.load_pem_x509_certificates(chain)[1:])
         # Shared, so that a write finds the verdict that the reading of its request came to.
         liveness = TokenLiveness(schemas.current)
+        passwords = PasswordPrepare(hashing, breach_list=breach_list_of(node))
         self._audit = AuditNotices(self._store, self._committer, schemas, time.time, reactor.callLater)
         pipeline = write_pipeline(
-            self._store, schemas, self._committer, self._threads, hashing, liveness, self._audit
+            self._store, schemas, self._committer, self._threads, passwords, liveness, self._audit
         )
         trusted = roots + b"".join(_pem(one) for one in x509.load_pem_x509_certificates(chain)[1:])
         tls = tls_context(chain, configuration.key_path.read_bytes(), trusted)

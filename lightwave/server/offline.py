@@ -33,7 +33,7 @@ from lightwave.identity.audit_trail import AuditTrail
 from lightwave.identity.password_attributes import PasswordPrepare
 from lightwave.identity.policy_rule import PolicyRule
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration
-from lightwave.server.hashing_settings import read_hashing_cost
+from lightwave.server.hashing_settings import breach_list_of, read_hashing_cost
 from lightwave.server.node import node_dn
 
 TURN = 0.05
@@ -83,12 +83,14 @@ def bulk_import(
     with store.read() as txn:
         schema = schemas.current(txn)
         context = administrator_context(txn)
-        hashing = read_hashing_cost(txn, schema, normalise_dn_text(schema, node_dn(configuration)))
+        node = normalise_dn_text(schema, node_dn(configuration))
+        hashing = read_hashing_cost(txn, schema, node)
+    passwords = PasswordPrepare(hashing, breach_list=breach_list_of(node), policed=not options.any_password)
     return BulkImport(
         store,
         schemas,
         context,
-        (PasswordPrepare(hashing), ServerKeyPrepare(schema)),
+        (passwords, ServerKeyPrepare(schema)),
         (*default_plugins(), PolicyRule()),
         executor,
         new_guid=lambda: uuid.uuid4().bytes,

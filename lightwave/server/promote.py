@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
-import string
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,7 +25,11 @@ from lightwave.directory.store.environment import Store
 from lightwave.directory.store.keyring import Keyring
 from lightwave.identity.administrator import record_administrator
 from lightwave.identity.credentials import KeysKept, prepare_password, set_password
+from lightwave.identity.generated_passwords import generate_password
 from lightwave.identity.hashing import HashingCost
+from lightwave.identity.password_rules import PasswordOwner, PasswordRefused, check_quality
+from lightwave.identity.passwords import UnusablePassword, prepare
+from lightwave.identity.policies import DEFAULT
 from lightwave.pki.authority import create_issuing, create_node, create_root, pem_chain, serial_number
 from lightwave.server.authority_entries import store_authorities
 from lightwave.server.configuration import (
@@ -40,9 +42,7 @@ from lightwave.server.hashing_settings import hashing_attributes
 from lightwave.server.node import domain_dn, new_guid
 from lightwave.server.whereabouts import note_whereabouts
 
-PASSWORD_LENGTH = 20
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)\Z")
-_ALPHABET = string.ascii_letters + string.digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +73,6 @@ def check_hostname(hostname: str) -> str:
     return name
 
 
-def generate_password() -> str:
-    """Random letters and digits with about 119 bits; every class that usual policies ask for is in it."""
-    while True:
-        password = "".join(secrets.choice(_ALPHABET) for _ in range(PASSWORD_LENGTH))
-        if re.search("[a-z]", password) and re.search("[A-Z]", password) and re.search("[0-9]", password):
-            return password
-
-
 def promote(
     configuration: NodeConfiguration,
     password: str | None,
@@ -95,7 +87,9 @@ def promote(
         raise ConfigurationError(
             "the keyring must stand outside the data folder: a backup of one must not hold the other"
         )
-    generated = None if password is not None else generate_password()
+    generated = None if password is not None else generate_password(os.urandom).decode()
+    if password is not None:
+        _check_password(password)
     made_data, made_keyring = not data.exists(), not keyring_path.exists()
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -107,6 +101,14 @@ def promote(
         raise
     administrator = f"cn=Administrator,cn=Users,{domain_dn(configuration.domain).decode()}"
     return Promoted(configuration, administrator, generated, recovery_key)
+
+
+def _check_password(password: str) -> None:
+    """The policy that the new domain will have holds for its first password too."""
+    try:
+        check_quality(prepare(password.encode()), DEFAULT, PasswordOwner(("Administrator",)))
+    except (PasswordRefused, UnusablePassword) as error:
+        raise ConfigurationError(f"{error}; name another file with --password-file") from None
 
 
 def _make(

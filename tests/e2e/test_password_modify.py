@@ -13,6 +13,7 @@ from serving import PASSWORD, add_user, connect, connect_tls, log_text, signed_i
 
 PASSWORD_MODIFY = "1.3.6.1.4.1.4203.1.11.1"
 NEW = "New 4 people"
+OTHER = "Still other 4 people"
 SUCCESS, PROTOCOL, STRONGER, CONSTRAINT, CONFIDENTIALITY = 0, 2, 8, 19, 13
 NO_SUCH_OBJECT, INVALID_CREDENTIALS, INSUFFICIENT, UNWILLING = 32, 49, 50, 53
 
@@ -56,11 +57,11 @@ def test_ones_own_password_with_the_old_one(shared_node: Node) -> None:
     assert not can_sign_in(shared_node, name, PASSWORD)
 
 
-def test_the_administrator_sets_any_password(shared_node: Node) -> None:
+def test_the_administrator_sets_everybodys_password(shared_node: Node) -> None:
     name = add_user(shared_node, "reset")
     with signed_in(shared_node, shared_node.administrator, shared_node.password) as connection:
-        for user in (name, f"dn:{name}", "u:reset", "reset"):
-            new = f"{NEW} {user}"
+        for number, user in enumerate((name, f"dn:{name}", "u:reset", "reset")):
+            new = f"{NEW} {number}"
             assert connection.ask(request(user, None, new)).code == SUCCESS
             assert can_sign_in(shared_node, name, new)
         assert connection.ask(request(name, "wrong", "x")).code == UNWILLING
@@ -74,11 +75,11 @@ def test_the_administrator_sets_any_password(shared_node: Node) -> None:
         attributes = [("objectClass", [b"organizationalUnit"]), ("ou", [b"people"])]
         assert connection.ask(wire.add(unit, attributes)).code == SUCCESS
         domain = f"cn=Users,{shared_node.suffix}"
-        assert connection.ask(request(domain, None, "x")).code == 65  # its class has no password
+        assert connection.ask(request(domain, None, NEW)).code == 65  # its class has no password
 
 
 def test_a_password_is_made_where_none_is_given(shared_node: Node) -> None:
-    name = add_user(shared_node, "made")
+    name = add_user(shared_node, "generated")
     with signed_in(shared_node, name) as connection:
         first = generated(connection.ask(request(None, PASSWORD)))
         second = generated(connection.ask(request(None, first)))
@@ -107,13 +108,13 @@ def test_never_over_a_clear_connection(node: Node) -> None:
     node.allow_passwords_in_the_clear()
     with connect(node) as connection:
         assert connection.ask(wire.bind(name, PASSWORD)).code == SUCCESS
-        assert connection.ask(request(None, PASSWORD, PASSWORD)).code == SUCCESS
+        assert connection.ask(request(None, PASSWORD, NEW)).code == SUCCESS
         with node.local_administrator() as administrator:
             found = administrator.ask(wire.search("cn=config", filter=("equal", "objectClass", b"lwNode")))
             change = (wire.REPLACE, "lwAllowInsecureAuthentication", [b"FALSE"])
             assert administrator.ask(wire.modify(found.entries[0][0], [change])).code == SUCCESS
-        assert connection.ask(request(None, PASSWORD, NEW)).code == CONFIDENTIALITY
-    assert can_sign_in(node, name, PASSWORD)
+        assert connection.ask(request(None, NEW, PASSWORD)).code == CONFIDENTIALITY
+    assert can_sign_in(node, name, NEW)
 
 
 MALFORMED = [
@@ -144,7 +145,7 @@ def test_empty_passwords(shared_node: Node, old: str, new: str) -> None:
 
 def test_ldappasswd(shared_node: Node, tmp_path: Path) -> None:
     (tmp_path / "old").write_text(NEW)
-    (tmp_path / "new").write_text(NEW)
+    (tmp_path / "new").write_text(OTHER)
     name = add_user(shared_node, "tool")
     done = ldappasswd(shared_node, name, PASSWORD, "-a", PASSWORD, "-s", NEW)
     assert done.code == 0, done
@@ -152,7 +153,7 @@ def test_ldappasswd(shared_node: Node, tmp_path: Path) -> None:
     assert done.code != 0
     done = ldappasswd(shared_node, name, NEW, "-t", str(tmp_path / "old"), "-T", str(tmp_path / "new"))
     assert done.code == 0, done
-    done = ldappasswd(shared_node, name, NEW, "-a", NEW)
+    done = ldappasswd(shared_node, name, OTHER, "-a", OTHER)
     assert done.code == 0, done
     made = done.out.partition("New password: ")[2].strip()
     assert can_sign_in(shared_node, name, made)

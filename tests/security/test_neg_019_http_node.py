@@ -129,7 +129,7 @@ def test_neg_080_nothing_depends_on_what_we_are_called(shared_node: Node) -> Non
 
 def test_neg_112_secrets_are_nowhere_to_be_read(shared_node: Node, local: http.client.HTTPConnection) -> None:
     """Passwords sent in each place where HTTP takes one stand in no answer, no metric and no log."""
-    canaries = [f"Canary {number} sings" for number in range(4)]
+    canaries = [f"Yellow bird {number} sings" for number in range(4)]
     secure, clear = http_connection(shared_node), http_connection(shared_node, "clear")
     dn = f"uid=canary,{shared_node.suffix}"
     answers = [

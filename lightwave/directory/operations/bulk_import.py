@@ -49,11 +49,13 @@ class ImportOptions:
 
     create_context: the first entry becomes a naming context when its parent does not exist. skip_existing: entries
     that exist are left as they are, instead of ending the import. left_out: names of attributes not to take.
+    any_password: passwords in clear need not meet the policy.
     """
 
     create_context: bool = False
     skip_existing: bool = False
     left_out: frozenset[str] = frozenset()
+    any_password: bool = False
 
 
 @dataclass(slots=True)

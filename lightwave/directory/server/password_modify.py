@@ -15,6 +15,9 @@ from lightwave.directory.operations.drafts import PasswordModifyRequest
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.identity.generated_passwords import generate_password
 from lightwave.identity.names import find_by_dn, find_identity
+from lightwave.identity.password_owner import owner_of_entry
+from lightwave.identity.password_rules import NOBODY, PasswordRefused
+from lightwave.identity.policies import DEFAULT, policy_of
 
 if TYPE_CHECKING:
     from lightwave.directory.server.connection import LDAPConnection
@@ -41,8 +44,30 @@ def password_request(
     dn = _own_name(connection) if not identity else _name_of(connection, identity)
     if new is not None:
         return PasswordModifyRequest(dn, old, new), None
-    made = generate_password(connection.service.random_bytes)
+    made = _made(connection, dn)
     return PasswordModifyRequest(dn, old, made), encode_generated_password(made)
+
+
+def _made(connection: LDAPConnection, dn: bytes) -> bytes:
+    """A password that meets the policy of the entry, if there is one; the write says whether there is."""
+    service = connection.service
+    policy, owner = DEFAULT, NOBODY
+    with service.store.read() as txn:
+        schema = service.schemas.current(txn)
+        try:
+            found = find_by_dn(txn, schema, dn)
+        except (DNSyntaxError, InvalidValue):
+            found = None
+        if found is not None:
+            policy, owner = policy_of(txn, schema, *found), owner_of_entry(txn, schema, *found)
+    try:
+        return generate_password(service.random_bytes, policy, owner)
+    except PasswordRefused as error:
+        raise DirectoryError(
+            ResultCode.UNWILLING_TO_PERFORM,
+            "no password can be made that meets the policy",
+            detail=str(error),
+        ) from None
 
 
 def _takes_clear_passwords(connection: LDAPConnection) -> bool:

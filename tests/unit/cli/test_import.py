@@ -54,7 +54,7 @@ def test_an_entry_that_exists_ends_the_import_where_it_stands(data: Path) -> Non
     assert "cn=Bob" in exported(data)  # what stood before it is in
 
 
-@pytest.mark.parametrize("secret", ["", "userPassword: clear\n"])
+@pytest.mark.parametrize("secret", ["", "userPassword: Made-up 4 imports\n"])
 def test_an_error_beyond_the_first_slice(data: Path, secret: str) -> None:
     """What stood before the bad entry is in, once; the line is that of the bad one."""
     count = 1_300 if not secret else 200
@@ -173,12 +173,20 @@ def test_uniqueness_holds_within_the_file_too(data: Path) -> None:
 def test_passwords_are_hashed_and_never_exported(data: Path) -> None:
     hashed = "{SSHA}qmcKwWjjTlKLwVZTDXzQqk5OFXWrlNV3XSzJFw=="
     people = "\n".join(
-        ALICE.replace("Alice", f"P{number}") + f"userPassword: clear {number}\nuserPassword: {hashed}\n"
+        ALICE.replace("Alice", f"P{number}")
+        + f"userPassword: canary of row {number}\nuserPassword: {hashed}\n"
         for number in range(150)
     )
     assert load(data, people)["added"] == 150
     assert "userPassword" not in exported(data, BASE, "--operational")
-    assert b"clear 7" not in (data / "store" / "data.mdb").read_bytes()
+    assert b"canary of row 7" not in (data / "store" / "data.mdb").read_bytes()
+
+
+def test_passwords_in_clear_meet_the_policy_unless_it_is_said_that_any_will_do(data: Path) -> None:
+    short = ALICE + "userPassword: tiny secret\n"
+    _, _, message = refusal(data, short)
+    assert message == "the password is too short: at least 12 characters"
+    assert load(data, short, "--any-password")["added"] == 1
 
 
 def test_an_entry_that_must_have_a_password_is_taken_back_without_it(data: Path) -> None:

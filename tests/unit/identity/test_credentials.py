@@ -68,12 +68,7 @@ _credentials = st.builds(
 @given(_credentials)
 def test_decode_is_the_reverse_of_encode(credentials: Credentials) -> None:
     """Sections and flags of a later version included."""
-    decoded = decode_credentials(encode_credentials(credentials))
-    assert abs(decoded.set_at - credentials.set_at) < 0.002
-    assert encode_credentials(decoded) == encode_credentials(replace(credentials, set_at=decoded.set_at))
-    same = replace(decoded, set_at=0.0, history=()), replace(credentials, set_at=0.0, history=())
-    assert same[0] == same[1]
-    assert [one.verifier for one in decoded.history] == [one.verifier for one in credentials.history]
+    assert decode_credentials(encode_credentials(credentials)) == credentials
 
 
 @given(_credentials, st.data())

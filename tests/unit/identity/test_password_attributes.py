@@ -28,7 +28,8 @@ from lightwave.directory.operations.ports import Effect, Preparation, Prepare, T
 from lightwave.identity.authentication import SimpleClaim
 from lightwave.identity.credentials import read_credentials
 from lightwave.identity.hashing import MINIMUM
-from lightwave.identity.password_attributes import UNICODE_PWD, USER_PASSWORD, PasswordPrepare
+from lightwave.identity.password_attributes import PasswordPrepare
+from lightwave.identity.password_preparation import UNICODE_PWD, USER_PASSWORD
 from lightwave.identity.refusals import AuthenticationFailed
 from lightwave.sasl.channel import Channel
 
@@ -58,7 +59,7 @@ def quoted(password: str) -> bytes:
 
 
 def plan(accounts: Accounts, request: WriteRequest, asking: Context | None = None) -> Preparation | None:
-    port: Prepare = PasswordPrepare(MINIMUM)
+    port: Prepare = PasswordPrepare(MINIMUM, policed=False)
     with accounts.store.read() as txn:
         target = Target(accounts.tenant, accounts.ann, txn.record(accounts.tenant, accounts.ann).guid)
         is_add = isinstance(request, AddRequest)
@@ -98,7 +99,7 @@ def opens(accounts: Accounts, password: bytes) -> bool:
 
 
 def test_it_handles_its_attributes_only(accounts: Accounts) -> None:
-    port = PasswordPrepare(MINIMUM)
+    port = PasswordPrepare(MINIMUM, policed=False)
     assert port.handles(USER_PASSWORD)
     assert port.handles(UNICODE_PWD)
     assert not port.handles("2.5.4.3")

@@ -23,8 +23,9 @@ from lightwave.identity.credentials import (
     stored_passwords,
 )
 from lightwave.identity.hashing import MINIMUM, HashingCost
-from lightwave.identity.password_attributes import USER_PASSWORD as OID
-from lightwave.identity.password_attributes import PasswordChange, PasswordEffect, PasswordPreparation
+from lightwave.identity.password_preparation import USER_PASSWORD as OID
+from lightwave.identity.password_preparation import PasswordChange, PasswordEffect, PasswordPreparation
+from lightwave.identity.password_setting import Situation
 from lightwave.identity.refusals import AuthenticationFailed
 from lightwave.sasl.channel import Channel
 from lightwave.sasl.mechanism import ProvenClaim, SaslFailure
@@ -97,7 +98,7 @@ def test_several_passwords_share_salt_and_iterations(accounts: Accounts) -> None
 
 def changed(present: Sequence[StoredPassword], *changes: PasswordChange) -> tuple[StoredPassword, ...]:
     effect = PasswordPreparation(
-        changes, tuple(present), 1, MINIMUM, lambda size: bytes(size), KeysKept()
+        changes, tuple(present), 1, MINIMUM, lambda size: bytes(size), KeysKept(), Situation(None)
     ).run()
     assert isinstance(effect, PasswordEffect)
     return effect.blob.passwords
