@@ -21,8 +21,8 @@ and k are RFC 5054's. M1 and M2 are the draft's in both, over padded numbers in 
 client has chosen as well: with the draft's, whoever sits between can take the layer out of o, and while the client
 notices it by M2 and goes, he has a connection that is signed in.
 
-Python's `pow` holds the interpreter for as long as it computes: 2 to 3 ms with 2048 bits, 5 to 6 with 3072. Two of
-them make a server's answer, two more verify a proof; they run in threads, one at a time.
+Python's `pow` holds the interpreter for as long as it computes: 2 to 3 ms with 2048 bits, 5 to 6 with 3072. One of
+them makes a server's challenge, two more verify a proof; they run in threads, one at a time.
 """
 
 from __future__ import annotations

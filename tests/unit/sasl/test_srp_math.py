@@ -132,6 +132,14 @@ def test_numbers_that_give_the_outcome_away_are_unsafe(profile: Profile) -> None
             client_key(profile, X, CLIENT_SECRET, CLIENT, client)
 
 
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_base_of_one_would_make_the_key_known(profile: Profile) -> None:
+    """Av^u = 1 or -1: S is 1 or -1, whatever b is."""
+    for client in (1, profile.group.modulus - 1):
+        with pytest.raises(UnsafeNumber):
+            server_key(profile, 1, SERVER_SECRET, client, 5)
+
+
 def test_what_cyrus_hashes() -> None:
     """M1 and M2 written out: draft-burdis-cat-srp-sasl-08, section 3.2.3 and 3.2.4, as Cyrus SASL's plugin has them."""
 
