@@ -92,8 +92,12 @@ def load_stored(txn: ReadTransaction, schema: Schema) -> _Stored:
 
 
 def with_stored(builtin: Schema, stored: _Stored, generation: int) -> Schema:
-    """The built-in schema with definitions that were checked when they were stored."""
+    """The built-in schema with definitions that were checked when they were stored.
+
+    What has become built in since holds as it is built in.
+    """
     if not stored:
         return builtin
-    definitions: list[Definition] = [parse_definition(name, value) for name, value in stored]
+    parsed = (parse_definition(name, value) for name, value in stored)
+    definitions: list[Definition] = [one for one in parsed if not builtin.builds_in(one)]
     return builtin.with_definitions(add=definitions, generation=generation)

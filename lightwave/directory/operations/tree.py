@@ -46,6 +46,7 @@ DEFAULT_INDEXES: tuple[tuple[str, tuple[bytes, ...], bool], ...] = (
     ("sAMAccountName", (_E,), True),
     ("userPrincipalName", (_E,), True),
     ("servicePrincipalName", (_E,), True),
+    ("lwAlias", (_E,), False),
 )
 
 

@@ -8,7 +8,7 @@ names, object class sets) only remember what the definitions imply.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -178,6 +178,16 @@ class Schema:
             builtin=self._builtin,
             generation=self.generation + 1 if generation is None else generation,
         )
+
+    def builds_in(self, definition: Definition) -> bool:
+        """Whether an attribute type or object class of this OID, or of one of these names, came with the server."""
+        if isinstance(definition, AttributeTypeDefinition):
+            find: Callable[[str], object | None] = self.attribute
+        elif isinstance(definition, ObjectClassDefinition):
+            find = self.object_class
+        else:
+            return False
+        return any(find(name) is not None for name in (definition.oid, *definition.names))
 
     def added_definitions(self) -> tuple[Definition, ...]:
         """What `with_definitions` brought: all that is not built in."""

@@ -6,7 +6,7 @@ import pytest
 
 from fresh_directory import BUILTIN, Directory
 from lightwave.directory.ldap.result import ResultCode
-from lightwave.directory.operations.schema_source import SchemaSource
+from lightwave.directory.operations.schema_source import SchemaSource, with_stored
 
 SUBSCHEMA = "cn=aggregate,cn=schemacontext"
 USERS = "cn=Users,dc=lightwave,dc=local"
@@ -145,3 +145,19 @@ def test_only_an_index_that_agrees_may_stay(shop: Directory) -> None:
     assert shop.delete(index).code is SUCCESS
     shop.build_indexes()
     assert shop.modify(SUBSCHEMA, *changes).code is SUCCESS
+
+
+def test_what_has_become_built_in_holds_as_it_is_built_in() -> None:
+    octets = b"SYNTAX 1.3.6.1.4.1.1466.115.121.1.40"
+    stored = (
+        ("attributeTypes", b"( 1.3.6.1.4.1.24552.500.1.1.1.13 NAME 'sshPublicKey' " + octets + b" )"),
+        ("attributeTypes", b"( 2.999.1 NAME 'sudoUser' " + octets + b" )"),
+        ("attributeTypes", b"( 2.999.2 NAME 'acmeOwn' " + octets + b" )"),
+    )
+    schema = with_stored(BUILTIN, stored, 1)
+    key, own = schema.attribute("sshPublicKey"), schema.attribute("acmeOwn")
+    assert key is not None
+    assert key.equality is not None
+    assert own is not None
+    assert own.oid == "2.999.2"
+    assert schema.attribute("2.999.1") is None

@@ -7,6 +7,7 @@ from lightwave.directory.operations.plugins.dynamic_entries import DynamicEntrie
 from lightwave.directory.operations.plugins.groups import Groups
 from lightwave.directory.operations.plugins.identifiers import Identifiers
 from lightwave.directory.operations.plugins.index_definitions import IndexDefinitions
+from lightwave.directory.operations.plugins.principal_names import PrincipalNames
 from lightwave.directory.operations.plugins.system_entries import SystemEntries
 from lightwave.directory.operations.plugins.uniqueness import Uniqueness
 from lightwave.directory.operations.ports import Plugin
@@ -21,5 +22,6 @@ def default_plugins() -> tuple[Plugin, ...]:
         Accounts(),
         Groups(),
         IndexDefinitions(),
+        PrincipalNames(),
         Uniqueness(),
     )

@@ -32,6 +32,20 @@ INDICES_DN = b"cn=indices,cn=config"
 INDEX_CLASS = "lwIndex"
 INDEX_KIND = "lwIndexKind"
 UNIQUE_SCOPE = "lwUniqueScope"
+NEEDED = frozenset(
+    (
+        "objectClass",
+        "objectSid",
+        "primaryGroupID",
+        "sAMAccountName",
+        "userPrincipalName",
+        "servicePrincipalName",
+        "lwAlias",
+        "uidNumber",
+        "gidNumber",
+    )
+)
+"""Without their equality indexes the server could neither find accounts nor keep their names unique."""
 _KINDS = {kind.name.lower().encode(): kind for kind in IndexKind}
 
 
@@ -170,6 +184,10 @@ def _apply(
     present = {
         one.kind for one in txn.definitions().by_type.get(oid, ()) if one.state is not IndexState.DROPPING
     }
+    if attribute.name in NEEDED and IndexKind.EQUALITY not in kinds:
+        raise DirectoryError(
+            ResultCode.UNWILLING_TO_PERFORM, f"the server needs the equality index of {attribute.name}"
+        )
     if scopes and IndexKind.EQUALITY not in kinds:
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "uniqueness needs an equality index")
     for kind in sorted(kinds - present, key=lambda one: one.name):
