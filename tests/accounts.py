@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fresh_directory import ImmediateCommits, ImmediateThreads
+from lightwave.directory.access.token import Token
 from lightwave.directory.schema.normalisation import NormalisedRDN, normalise_dn_text
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.building import declare_index, pending, run_slice
@@ -17,11 +18,13 @@ from lightwave.directory.store.keyring import Keyring
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.writing import AttributeChange, NewEntry, WriteTransaction
 from lightwave.identity.administrator import record_administrator
-from lightwave.identity.authentication import Authenticator
+from lightwave.identity.authentication import Authenticated, Authenticator, BindCandidate, VerifiedBind
 from lightwave.identity.credentials import CredentialBlob, import_verifiers, set_password
 from lightwave.identity.failures import DELAY
 from lightwave.identity.hashing import MINIMUM
-from lightwave.identity.sign_in import SignIns
+from lightwave.identity.refusals import AuthenticationFailed
+from lightwave.identity.sign_in import SignIns, Source
+from lightwave.identity.verified_binds import VerifiedBinds
 
 SCHEMA = Schema.load_builtin()
 TENANT_GUID = bytes(range(16, 32))
@@ -160,3 +163,45 @@ def sign_ins(
         accounts.clock,
         lambda txn: delay,
     )
+
+
+class SigningIn:
+    """Somebody signs in over and over, with clocks that the test moves."""
+
+    def __init__(self, folder: Path, **more: object) -> None:
+        self.accounts = Accounts(folder)
+        self.timers = Timers(self.accounts.clock)
+        self.verified_binds = VerifiedBinds(bytes(32), self.accounts.clock)
+        self.using = authenticator(owner_uid=1000, verified_binds=self.verified_binds, **more)
+        self.signing = sign_ins(self.accounts, self.using, None, self.timers)
+        self.hashed = 0
+        verify = self.using.verify
+
+        def counted(candidate: BindCandidate, password: bytes) -> VerifiedBind:
+            self.hashed += 1
+            return verify(candidate, password)
+
+        self.using.verify = counted  # type: ignore[method-assign]
+
+    def ask(self, name: bytes, password: bytes, protocol: str = "ldap") -> Authenticated | BaseException:
+        """What the client hears, in the end."""
+        heard: list[Authenticated | BaseException] = []
+        with self.accounts.store.read() as txn:
+            candidate = self.using.lookup(txn, name)
+            source = Source("192.0.2.1:1", protocol)
+            self.signing.password(txn, candidate, password, source, heard.append)
+        while not heard:
+            self.timers.advance(0.05)
+        return heard[0]
+
+    def token(self, name: bytes, password: bytes, protocol: str = "ldap") -> Token:
+        """The token of who gets in."""
+        found = self.ask(name, password, protocol)
+        assert isinstance(found, Authenticated), found
+        return found.token
+
+    def refused(self, name: bytes, password: bytes, protocol: str = "ldap") -> AuthenticationFailed:
+        """Why somebody does not get in."""
+        found = self.ask(name, password, protocol)
+        assert isinstance(found, AuthenticationFailed), found
+        return found

@@ -15,9 +15,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from typing import cast
+from typing import NamedTuple, cast
 
 from lightwave.directory.access.token import AuthenticatedBy, OwnLimits, Token
+from lightwave.directory.ldap.password_policy import PasswordFault
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.caches import DerivedCache
@@ -27,17 +28,21 @@ from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import Record
 from lightwave.identity import passwords
 from lightwave.identity.account_limits import read_limits
+from lightwave.identity.app_passwords import AppPassword, find_app_password, has_app_password
 from lightwave.identity.credentials import Credentials, credential_version, read_credentials, scram_keys
 from lightwave.identity.hashing import SALT_SIZE, SCHEME, HashingCost, hash_password
 from lightwave.identity.liveness import check_record, check_tenant
 from lightwave.identity.names import find_account, find_by_dn, find_identity
+from lightwave.identity.password_age import FINE, PasswordAge, assess
 from lightwave.identity.policies import DEFAULT, PasswordPolicy, policy_of
-from lightwave.identity.refusals import AuthenticationFailed, NotLive, Refusal
+from lightwave.identity.refusals import AuthenticationFailed, Locked, NotLive, Refusal
+from lightwave.identity.required_factors import Proof, check_factors
 from lightwave.identity.scram import keys_of_nobody
 from lightwave.identity.spelling import one_spelling
 from lightwave.identity.srp import salt_and_verifier, srp_keys
 from lightwave.identity.tokens import with_membership
 from lightwave.identity.trust import ClientTrust, identify_certificate, identify_local_user
+from lightwave.identity.verified_binds import VerifiedBinds
 from lightwave.identity.verifiers import Cost, matches, verifier_cost
 from lightwave.sasl.channel import Channel
 from lightwave.sasl.mechanism import ExternalClaim, PasswordClaim
@@ -101,6 +106,16 @@ class VerifiedBind:
     credential_version: int
     authorization_id: str | None = None
     snapshot: int = -1
+    verifier: bytes = field(default=b"", repr=False)
+    """that matched, where one did"""
+    app_password: AppPassword | None = None
+
+
+class Authenticated(NamedTuple):
+    """Somebody who may act, and what he is to be told of his password's age."""
+
+    token: Token
+    age: PasswordAge = FINE
 
 
 def is_anonymous_bind(name: bytes, password: bytes) -> bool:
@@ -131,6 +146,7 @@ class Authenticator:
         hashing: HashingCost,
         trust: ClientTrust | None = None,
         owner_uid: int | None = None,
+        verified_binds: VerifiedBinds | None = None,
     ) -> None:
         self._schema_of = schema_of
         self._hashing = hashing
@@ -138,8 +154,14 @@ class Authenticator:
         self._dummy = hash_password(_DUMMY, bytes(SALT_SIZE), hashing)
         self._trust = trust
         self._owner_uid = owner_uid
+        self._verified_binds = verified_binds
         self._store: Store | None = None
         self._accounts: DerivedCache[tuple[Hashable, ...], object]
+
+    @property
+    def hashing(self) -> HashingCost:
+        """The cost of our own hashes."""
+        return self._hashing
 
     # --- passwords, in phases
 
@@ -225,15 +247,33 @@ class Authenticator:
             return BindCandidate(0, None, None, authorization_id, spelling=b"%d" % entry_id)
         return BindCandidate(tenant, entry_id, credentials, authorization_id, txn.id)
 
-    def verify_inline(self, candidate: BindCandidate, password: bytes) -> VerifiedBind | None:
+    def verify_inline(
+        self, candidate: BindCandidate, password: bytes, protocol: str = ""
+    ) -> VerifiedBind | None:
         """Try what is cheap enough for the reactor; None means: `verify` has to decide, in a thread."""
         credentials = candidate.credentials
         if credentials is None or not password or len(password) > passwords.MAX_PASSWORD:
             return None
         for verifier in credentials.verifiers:
             if verifier_cost(verifier) is Cost.LIGHT and _matches(verifier, password):
+                return _verified(candidate, credentials, verifier)
+        known = self._verified_binds
+        if known is not None and candidate.entry_id is not None:
+            account = (candidate.tenant, candidate.entry_id, credentials.version)
+            if known.has(*account, password):
                 return _verified(candidate, credentials)
+        used = find_app_password(credentials, password, protocol)
+        if used is not None:
+            verified = _verified(candidate, credentials)
+            verified.app_password = used
+            return verified
         return None
+
+    def remember(self, verified: VerifiedBind, password: bytes) -> None:
+        """A slow hash has verified: for a while the same password costs none."""
+        if self._verified_binds is not None:
+            account = (verified.tenant, verified.entry_id, verified.credential_version)
+            self._verified_binds.keep(*account, password)
 
     def verify(self, candidate: BindCandidate, password: bytes) -> VerifiedBind:
         """Decide what `verify_inline` left open, at the cost of one slow hash at least; any thread.
@@ -246,22 +286,47 @@ class Authenticator:
         slow = [verifier for verifier in verifiers if verifier_cost(verifier) is Cost.HEAVY]
         for verifier in slow if slow and usable else (self._dummy,):
             if _matches(verifier, password if usable else _DUMMY) and verifier is not self._dummy:
-                return _verified(candidate, credentials)
+                return _verified(candidate, credentials, verifier)
         raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "unknown name or wrong password")
 
     def spend(self) -> None:
         """The cost of one slow hash, for answers that were cheap and must not look so; any thread."""
         _matches(self._dummy, _DUMMY)
 
-    def complete(self, txn: ReadTransaction, verified: VerifiedBind, now: float) -> Token:
-        """The token, if account and credentials still stand; raises AuthenticationFailed."""
+    def complete(
+        self, txn: ReadTransaction, verified: VerifiedBind, now: float, protocol: str = ""
+    ) -> Authenticated:
+        """The token, if account and credentials still stand and the proof is enough for the protocol.
+
+        Raises AuthenticationFailed.
+        """
         tenant, entry_id, version = verified.tenant, verified.entry_id, verified.credential_version
         # In the snapshot that they were read from, the credentials are what they were.
         unchanged = txn.id >= 0 and txn.id == verified.snapshot
         if not unchanged and credential_version(txn, tenant, entry_id) != version:
             raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "the password was changed meanwhile")
-        found = (tenant, entry_id)
-        return self._issue(txn, found, verified.authorization_id, AuthenticatedBy.PASSWORD, now, version)
+        used = verified.app_password
+        token = self._issue(
+            txn,
+            (tenant, entry_id),
+            verified.authorization_id,
+            AuthenticatedBy.PASSWORD,
+            now,
+            version,
+            used.id if used is not None else b"",
+        )
+        account = self._account(txn, tenant, entry_id)
+        schema, credentials = self._schema_of(txn), account.credentials
+        if used is not None:
+            if not has_app_password(credentials, used.id):
+                raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "the app password is revoked")
+            return Authenticated(token)
+        policy = policy_of(txn, schema, tenant, entry_id)
+        check_factors(txn, schema, account.record, policy, Proof.PASSWORD, protocol)
+        age = assess(txn, account.record, policy, credentials or _NO_CREDENTIALS, now)
+        if age.is_refused:
+            raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "the password has expired", age.fault)
+        return Authenticated(token, age)
 
     # --- what the channel knows
 
@@ -296,7 +361,7 @@ class Authenticator:
             else self.lookup_identity(txn, claim)
         )
         verified = self.verify_inline(candidate, claim.password) or self.verify(candidate, claim.password)
-        return self.complete(txn, verified, now)
+        return self.complete(txn, verified, now).token
 
     # --- issue
 
@@ -308,6 +373,7 @@ class Authenticator:
         method: AuthenticatedBy,
         now: float,
         version: int,
+        app_password: bytes = b"",
     ) -> Token:
         """The one place where tokens are made."""
         tenant, entry_id = found
@@ -322,7 +388,8 @@ class Authenticator:
                 if not exempt:
                     account.live_until = until
         except (NotLive, NoSuchEntry) as error:
-            raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, f"not live: {error}") from None
+            fault = PasswordFault.ACCOUNT_LOCKED if isinstance(error, Locked) else None
+            raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, f"not live: {error}", fault) from None
         # No identity has a proxy right: one may act as oneself only (RFC 4422 §3.4.1).
         if authorization_id and find_identity(txn, schema, authorization_id) != found:
             raise AuthenticationFailed(Refusal.AUTHORIZATION_DENIED, "another authorization identity")
@@ -337,6 +404,7 @@ class Authenticator:
             authenticated_at=now,
             credential_version=version,
             limits=account.limits,
+            app_password=app_password,
         )
         return with_membership(txn, token)
 
@@ -352,7 +420,7 @@ def _matches(verifier: bytes, password: bytes) -> bool:
     return prepared != password and not verifier.startswith(SCHEME) and matches(verifier, password)
 
 
-def _verified(candidate: BindCandidate, credentials: Credentials) -> VerifiedBind:
+def _verified(candidate: BindCandidate, credentials: Credentials, verifier: bytes = b"") -> VerifiedBind:
     if candidate.entry_id is None:
         raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "nobody")
     return VerifiedBind(
@@ -361,4 +429,5 @@ def _verified(candidate: BindCandidate, credentials: Credentials) -> VerifiedBin
         credentials.version,
         candidate.authorization_id,
         candidate.snapshot,
+        verifier,
     )

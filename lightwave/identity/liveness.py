@@ -27,9 +27,10 @@ from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import TOMBSTONE, Record
 from lightwave.identity import tokens
-from lightwave.identity.credentials import credential_version
+from lightwave.identity.app_passwords import has_app_password
+from lightwave.identity.credentials import credential_version, read_credentials
 from lightwave.identity.lockout import locked_at, locked_until, lockout_of
-from lightwave.identity.refusals import NotLive
+from lightwave.identity.refusals import Locked, NotLive
 
 ACCOUNT_DISABLED = 0x0002
 """ADS_UF_ACCOUNTDISABLE of userAccountControl"""
@@ -90,7 +91,7 @@ def check_record(
     if not exempt:
         since = locked_at(txn, schema, record)
         if since is not None and at < locked_until(lockout_of(txn, schema, tenant, entry_id), since):
-            raise NotLive("locked")
+            raise Locked("locked")
     return until
 
 
@@ -117,8 +118,11 @@ def would_end(schema: Schema, oid: str, value: bytes, at: float) -> bool:
 def _check_token(txn: ReadTransaction, schema: Schema, record: Record, token: Token) -> None:
     if record.guid != token.guid or token.entry_id is None:
         raise NotLive("the entry is another")
-    if credential_version(txn, token.tenant, token.entry_id) != token.credential_version:
+    credentials = read_credentials(txn, token.tenant, token.entry_id)
+    if (credentials.version if credentials is not None else 0) != token.credential_version:
         raise NotLive("the credentials have changed")
+    if token.app_password and not has_app_password(credentials, token.app_password):
+        raise NotLive("the app password is revoked")
     valid_from = _value(txn, schema, record, "lwValidFrom")
     if valid_from is None:
         return

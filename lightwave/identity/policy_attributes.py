@@ -63,6 +63,7 @@ class PasswordPolicy:
     failure_interval: float = 900
     auto_unlock: float = 900
     lock_administrator: bool = False
+    second_factor_for: tuple[str, ...] = ()
     upgrade_hashes: bool = True
     keep_scram: bool = True
     keep_srp: bool = True
@@ -117,6 +118,7 @@ def _read_complexity(value: bytes) -> int:
 
 _FLAG = (_read_flag, lambda flag: b"TRUE" if flag else b"FALSE")
 _TEXT = (_read_text, lambda text: text.encode())
+_WORDS = (lambda value: tuple(_read_text(value).lower().split()), lambda words: " ".join(words).encode())
 _INTERVAL = (_read_interval, lambda seconds: b"%d" % (-int(seconds * _TICKS) if seconds else FOREVER))
 _COUNT = _number(0, MAX_PASSWORD)
 _SECONDS = _number(0, 10 * 366 * DAY)
@@ -150,6 +152,7 @@ OURS: Final = (
     Setting("lwPasswordMustChange", "must_change", *_FLAG),
     Setting("lwPasswordUserMayChange", "user_may_change", *_FLAG),
     Setting("lwPasswordExemptAdministrators", "exempt_administrators", *_FLAG),
+    Setting("lwSecondFactorFor", "second_factor_for", *_WORDS),
     Setting("lwLockAdministrator", "lock_administrator", *_FLAG),
     Setting("lwPasswordUpgradeHashes", "upgrade_hashes", *_FLAG),
     Setting("lwKeepScram", "keep_scram", *_FLAG),

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from lightwave.directory.ldap.password_policy import PasswordFault
+
 
 class Refusal(Enum):
     """Domain codes; the value is the public text. Each face maps them to its own numbers."""
@@ -24,13 +26,19 @@ class Refusal(Enum):
 class AuthenticationFailed(Exception):
     """The client is not who it says, or may not act.
 
-    `detail` is for the log and never for the client; it holds no secret.
+    `detail` is for the log and never for the client; it holds no secret. `fault` is what clients of password policies
+    may be told, and stands only where the password was right.
     """
 
-    def __init__(self, refusal: Refusal, detail: str = "") -> None:
+    def __init__(self, refusal: Refusal, detail: str = "", fault: PasswordFault | None = None) -> None:
         super().__init__(refusal.value)
         self.refusal = refusal
         self.detail = detail
+        self.fault = fault
+
+    def without_frames(self) -> AuthenticationFailed:
+        """The same, to be kept for a while: the frames of one that was raised hold a reader's slot of the store."""
+        return AuthenticationFailed(self.refusal, self.detail, self.fault)
 
 
 class NotLive(Exception):
@@ -39,3 +47,7 @@ class NotLive(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Locked(NotLive):
+    """It has failed too often."""

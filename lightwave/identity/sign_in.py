@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from lightwave.directory.access.token import Token
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.ports import Commits, Threads
 from lightwave.directory.schema.schema import Schema
@@ -29,7 +28,8 @@ from lightwave.directory.store.environment import Store
 from lightwave.directory.store.failure_rows import account_failures
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.writing import WriteTransaction
-from lightwave.identity.authentication import Authenticator, BindCandidate, VerifiedBind
+from lightwave.identity.after_sign_in import Afterwards
+from lightwave.identity.authentication import Authenticated, Authenticator, BindCandidate, VerifiedBind
 from lightwave.identity.failures import (
     Attempt,
     FailureDigests,
@@ -41,7 +41,7 @@ from lightwave.identity.failures import (
 from lightwave.identity.peers import peer_name
 from lightwave.identity.refusals import AuthenticationFailed, Refusal
 
-Done = Callable[[Token | BaseException], None]
+Done = Callable[[Authenticated | BaseException], None]
 
 WRITTEN_AFTER = 0.1
 """seconds in which failures are gathered before they are written"""
@@ -112,6 +112,7 @@ class SignIns:
         self._now = now
         self._monotonic = monotonic
         self._delay = delay
+        self._afterwards = Afterwards(store, schema_of, authenticator, threads, commits, now)
         self._digests = FailureDigests()
         self._gathered: dict[bytes, _Gathered] = {}
         self._accounts: dict[tuple[int, int], int] = {}
@@ -131,18 +132,18 @@ class SignIns:
     def password(
         self, txn: ReadTransaction, candidate: BindCandidate, password: bytes, source: Source, done: Done
     ) -> None:
-        """Sign in with a password; `done` gets the token, an AuthenticationFailed, or busy."""
+        """Sign in with a password; `done` gets who it is, an AuthenticationFailed, or busy."""
         trying = self._begin(txn, candidate, source, done)
         if trying is None:
             return
-        verified = self._authenticator.verify_inline(candidate, password)
+        verified = self._authenticator.verify_inline(candidate, password, source.protocol)
         if verified is not None:
-            self._complete(txn, trying, verified, cheap=True)
+            self._complete(txn, trying, verified, cheap=True, password=password)
             return
         trying.began = self._monotonic()
         self._threads.run(
             lambda: self._authenticator.verify(candidate, password),
-            lambda result: self._verified(trying, result),
+            lambda result: self._verified(trying, result, password),
             source.peer,
             lambda: self._admit(trying),
         )
@@ -220,7 +221,7 @@ class SignIns:
         error = AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "too early after failures from this peer")
         self._call_later(delay + self._cost, partial(trying.done, error))
 
-    def _verified(self, trying: _Try, result: VerifiedBind | BaseException) -> None:
+    def _verified(self, trying: _Try, result: VerifiedBind | BaseException, password: bytes) -> None:
         if isinstance(result, _Delayed):
             with self._store.read() as txn:
                 count, _ = self._known(txn, trying.attempt)
@@ -233,12 +234,15 @@ class SignIns:
         elif isinstance(result, BaseException):
             trying.done(result)
         else:
-            self._complete_later(trying, result)
+            self._authenticator.remember(result, password)
+            self._complete_later(trying, result, password=password)
 
-    def _complete_later(self, trying: _Try, verified: VerifiedBind, *, waited: bool = False) -> None:
+    def _complete_later(
+        self, trying: _Try, verified: VerifiedBind, *, password: bytes = b"", waited: bool = False
+    ) -> None:
         try:
             with self._store.read() as txn:
-                self._complete(txn, trying, verified, cheap=False, waited=waited)
+                self._complete(txn, trying, verified, cheap=False, password=password, waited=waited)
         except Exception as error:  # noqa: BLE001  who waits turns it into an answer
             trying.done(error)
 
@@ -249,16 +253,17 @@ class SignIns:
         verified: VerifiedBind,
         *,
         cheap: bool,
+        password: bytes = b"",
         waited: bool = False,
     ) -> None:
-        """cheap: no hash was computed. waited: for the failures that came before it."""
+        """cheap: no hash was computed. password: where there is one. waited: for the failures before it."""
         try:
-            token = self._authenticator.complete(txn, verified, self._now())
+            who = self._authenticator.complete(txn, verified, self._now(), trying.source.protocol)
         except AuthenticationFailed as error:
             if error.refusal is not Refusal.INVALID_CREDENTIALS:
                 trying.done(error)
             elif cheap:  # a wrong password would not be known so soon
-                refused = AuthenticationFailed(error.refusal, error.detail)
+                refused = error.without_frames()
                 self._threads.run(
                     self._authenticator.spend,
                     lambda _: self._fail(trying, refused, wrong=False),
@@ -269,19 +274,25 @@ class SignIns:
             return
         account = (verified.tenant, verified.entry_id)
         if not waited and self._accounts and account in self._accounts:
-            self._waiting.append(partial(self._complete_later, trying, verified, waited=True))
+            self._waiting.append(
+                partial(self._complete_later, trying, verified, password=password, waited=True)
+            )
             return
         if trying.noted or account_failures(txn, *account) is not None:
             self._forget(trying.attempt, account)
-        trying.done(token)
+        if who.age.grace_left is not None:
+            self._afterwards.use_grace(verified, partial(trying.done, who), trying.done)
+            return
+        trying.done(who)
+        if password:
+            self._afterwards.signed_in(txn, verified, password)
 
     # --- counting
 
     def _fail(self, trying: _Try, failed: AuthenticationFailed, *, wrong: bool) -> None:
         """Count and answer. wrong: the proof was; else the account may not act."""
         self.refused += 1
-        # Without the frames of the one that was raised: they hold a reader's slot of the store as long as it waits.
-        error = AuthenticationFailed(failed.refusal, failed.detail)
+        error = failed.without_frames()
         attempt, now = trying.attempt, self._now()
         gathered = self._gathered.get(attempt.digest)
         if gathered is None:

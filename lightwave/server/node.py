@@ -51,6 +51,7 @@ from lightwave.identity.password_attributes import PasswordPrepare
 from lightwave.identity.policy_rule import PolicyRule
 from lightwave.identity.sign_in import SignIns
 from lightwave.identity.trust import ClientTrust
+from lightwave.identity.verified_binds import VerifiedBinds
 from lightwave.server.audit_signing import AuditSigning
 from lightwave.server.board import State
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration, check_local_path
@@ -163,7 +164,11 @@ class Node:
         ).install(tls.getContext())
         settings = SettingsSource(node, worker.count)
         authenticator = Authenticator(
-            schemas.current, hashing, ClientTrust(issuers), owner_uid=configuration.data.stat().st_uid
+            schemas.current,
+            hashing,
+            ClientTrust(issuers),
+            owner_uid=configuration.data.stat().st_uid,
+            verified_binds=VerifiedBinds(os.urandom(32), time.monotonic),
         )
         self._sign_ins = SignIns(
             self._store,

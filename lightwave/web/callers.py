@@ -24,7 +24,7 @@ from twisted.python.failure import Failure
 from lightwave.directory.access.token import ANONYMOUS, Token
 from lightwave.directory.store.environment import Store
 from lightwave.identity.audit_notices import Claimed, Way
-from lightwave.identity.authentication import Authenticator
+from lightwave.identity.authentication import Authenticated, Authenticator
 from lightwave.identity.ldap_results import result_code
 from lightwave.identity.liveness import TokenLiveness
 from lightwave.identity.names import MAX_NAME
@@ -204,11 +204,11 @@ class Callers:
             raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "no name or no password")
         waiting: Deferred[Token] = Deferred()
 
-        def done(result: Token | BaseException) -> None:
+        def done(result: Authenticated | BaseException) -> None:
             if isinstance(result, BaseException):
                 waiting.errback(result)
             else:
-                waiting.callback(result)
+                waiting.callback(result.token)
 
         with self._store.read() as txn:
             candidate = self._authenticator.lookup_identity(txn, PasswordClaim(name, None, password))

@@ -48,6 +48,7 @@ class Token:
     of them counts. bypass: a command that opened the store itself: no descriptor is asked.
     authenticated_at: seconds since the epoch. credential_version: of the stored credentials at that
     moment, 0 when the entry has none. limits: of the identity's own, None for most.
+    app_password: id of the one that it was made with, b"" for others.
     """
 
     tenant: int
@@ -65,6 +66,7 @@ class Token:
     authenticated_at: float = 0.0
     credential_version: int = 0
     limits: OwnLimits | None = None
+    app_password: bytes = b""
 
     @property
     def is_system_administrator(self) -> bool:

@@ -23,7 +23,7 @@ from lightwave.directory.operations.request_controls import check_controls
 from lightwave.directory.server.service import log
 from lightwave.directory.server.transactions import forget as forget_transaction
 from lightwave.identity.audit_notices import Claimed, Way
-from lightwave.identity.authentication import BindCandidate, is_anonymous_bind
+from lightwave.identity.authentication import Authenticated, BindCandidate, is_anonymous_bind
 from lightwave.identity.ldap_results import result_code
 from lightwave.identity.refusals import AuthenticationFailed
 from lightwave.identity.sign_in import Source
@@ -172,7 +172,7 @@ def _source(connection: LDAPConnection) -> Source:
 def _signed_in(
     connection: LDAPConnection,
     message_id: int,
-    result: Token | BaseException,
+    result: Authenticated | BaseException,
     server_credentials: bytes | None = None,
 ) -> None:
     if message_id not in connection.session.outstanding:
@@ -180,7 +180,7 @@ def _signed_in(
     if isinstance(result, BaseException):
         _fail(connection, message_id, result)
     else:
-        _succeed(connection, message_id, result, server_credentials)
+        _succeed(connection, message_id, result.token, server_credentials)
 
 
 def _sasl(
@@ -247,9 +247,9 @@ def _go_on(
         assert isinstance(step.account, BindCandidate)
         final, layer = step.final, step.layer
 
-        def proven(result: Token | BaseException) -> None:
+        def proven(result: Authenticated | BaseException) -> None:
             _signed_in(connection, message_id, result, final)
-            if layer is not None and isinstance(result, Token) and not connection.lost:
+            if layer is not None and isinstance(result, Authenticated) and not connection.lost:
                 connection.protect(layer)
 
         service.sign_ins.proof(txn, step.account, step.authorization_id, _source(connection), proven)

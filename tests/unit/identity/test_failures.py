@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from accounts import ADMINISTRATOR, ANN, BASE, BOB, SCHEMA, SECRET, Accounts, Timers, authenticator, sign_ins
-from lightwave.directory.access.token import AuthenticatedBy, Token
+from lightwave.directory.access.token import AuthenticatedBy
 from lightwave.directory.ldap.result import DirectoryError
 from lightwave.directory.operations.computed import computed_values
 from lightwave.directory.schema.times import filetime
@@ -22,6 +22,7 @@ from lightwave.directory.store.failure_rows import (
     put_digest_failures,
 )
 from lightwave.identity import sign_in
+from lightwave.identity.authentication import Authenticated
 from lightwave.identity.failures import FORGET, FREE, MOST_DELAY, delay_after
 from lightwave.identity.liveness import TokenLiveness
 from lightwave.identity.peers import peer_name
@@ -132,7 +133,7 @@ def test_an_attempt_within_the_delay_is_not_looked_at(world: World) -> None:
     assert str(failing[0]) == str(early[0])
     assert isinstance(early[0], AuthenticationFailed)
     token, waited = world.ask(ANN, SECRET)
-    assert isinstance(token, Token)
+    assert isinstance(token, Authenticated)
     assert waited <= sign_in.WRITTEN_AFTER + 0.05
 
 
@@ -167,7 +168,7 @@ def test_what_waits_for_a_thread_is_looked_at_again(world: World) -> None:
 def test_a_success_forgets_the_failures(world: World) -> None:
     world.fail(FREE)
     assert world.computed(world.accounts.ann, "badPwdCount") == [b"3"]
-    assert isinstance(world.ask(ANN, SECRET)[0], Token)
+    assert isinstance(world.ask(ANN, SECRET)[0], Authenticated)
     assert world.computed(world.accounts.ann, "badPwdCount") == []
     assert world.ask(ANN, b"wrong")[1] == 0.0
     world.fail(1)
@@ -206,7 +207,8 @@ def test_the_failure_that_locks_is_not_too_late_for_a_success_at_once(world: Wor
 
 
 def test_a_lock_ends_open_connections_too(world: World) -> None:
-    token, _ = world.ask(ANN, SECRET)
+    found, _ = world.ask(ANN, SECRET)
+    token = found.token
     world.fail(DEFAULT.max_failures, peer=from_anywhere)
     liveness = TokenLiveness(lambda txn: SCHEMA)
     with world.accounts.store.read() as txn, pytest.raises(NotLive, match="locked"):
@@ -218,7 +220,7 @@ def test_a_lock_ends_by_itself(world: World) -> None:
     world.timers.advance(DEFAULT.auto_unlock - 5)
     assert isinstance(world.ask(ANN, SECRET, ELSEWHERE)[0], AuthenticationFailed)
     world.timers.advance(10)
-    assert isinstance(world.ask(ANN, SECRET, "192.0.2.99:1")[0], Token)
+    assert isinstance(world.ask(ANN, SECRET, "192.0.2.99:1")[0], Authenticated)
     world.timers.advance(1)
     assert world.lockout_time(world.accounts.ann) == [b"0"]
     assert world.computed(world.accounts.ann, "badPwdCount") == []
@@ -229,7 +231,7 @@ def test_after_a_lock_the_count_begins_anew(world: World) -> None:
     world.timers.advance(DEFAULT.auto_unlock + 5)
     world.fail(1, peer=lambda number: ELSEWHERE)
     assert world.computed(world.accounts.ann, "badPwdCount") == [b"1"]
-    assert isinstance(world.ask(ANN, SECRET, "192.0.2.99:1")[0], Token)
+    assert isinstance(world.ask(ANN, SECRET, "192.0.2.99:1")[0], Authenticated)
 
 
 def test_failures_far_apart_do_not_add_up(world: World) -> None:
@@ -237,7 +239,7 @@ def test_failures_far_apart_do_not_add_up(world: World) -> None:
         world.fail(1, peer=lambda _, number=number: from_anywhere(number))  # type: ignore[misc]
         world.timers.advance(DEFAULT.failure_interval + 1)
     assert world.lockout_time(world.accounts.ann) == []
-    assert isinstance(world.ask(ANN, SECRET)[0], Token)
+    assert isinstance(world.ask(ANN, SECRET)[0], Authenticated)
 
 
 def test_the_right_password_of_who_may_not_act_does_not_lock(world: World) -> None:

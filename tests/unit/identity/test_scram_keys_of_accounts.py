@@ -59,7 +59,7 @@ def sign_in(accounts: Accounts, client: ScramClient) -> object:
     assert isinstance(step, ProvenClaim)
     with accounts.store.read() as txn:
         verified = known.proven(step.account, step.authorization_id)  # type: ignore[arg-type]
-        return known.complete(txn, verified, NOW)
+        return known.complete(txn, verified, NOW).token
 
 
 def test_who_knows_the_password_is_signed_in(accounts: Accounts) -> None:
