@@ -26,8 +26,8 @@ Examples:
   lightwave computer list --disabled --json
 
 \b
-A computer is called by name (with or without the dollar of its sAMAccountName), host name, GUID, SID or
-distinguished name.
+A computer is called by name (with or without the dollar of its sAMAccountName), one of its service
+names, GUID, SID or distinguished name.
 """
 
 

@@ -71,7 +71,7 @@ USERS = AccountKind(
 COMPUTERS = AccountKind(
     "/v1/computers",
     "Computers",
-    Kind("computer", And((_COMPUTER, Not(_SERVICE))), (*_NAMES, "dNSHostName"), "$"),
+    Kind("computer", And((_COMPUTER, Not(_SERVICE))), (*_NAMES, "servicePrincipalName"), "$"),
     Making(b"ou=Computers", (*_PERSON, "computer"), "$", WORKSTATION_TRUST_ACCOUNT),
 )
 SERVICES = AccountKind(

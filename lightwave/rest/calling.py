@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from lightwave.directory.access.descriptor_errors import DescriptorError
 from lightwave.directory.access.sid import parse_sid
-from lightwave.directory.ldap.filters import And, Equality, Filter
+from lightwave.directory.ldap.filters import And, Equality, Filter, Or
 from lightwave.rest.directory_port import DirectoryPort, Found
 from lightwave.rest.tenancy import Domain
 from lightwave.web.messages import Request
@@ -51,6 +51,9 @@ async def _located(
     assertions = [*_identifiers(name), *(Equality(one, value) for one in kind.names)]
     if kind.suffix:
         assertions.append(Equality("sAMAccountName", value + kind.suffix.encode()))
+    anyhow = await port.find(request, domain.dn, And((Or(tuple(assertions)), kind.wanted)), attributes)
+    if len(anyhow) < 2:
+        return anyhow[0] if anyhow else None
     for assertion in assertions:
         found = await port.find(request, domain.dn, And((assertion, kind.wanted)), attributes)
         if len(found) > 1:

@@ -14,7 +14,7 @@ from http_client import Answer, ask, http_connection
 from node import Node
 from serving import add_user, change_settings, until
 
-PASSWORD = "Made-up 4 ada"
+PASSWORD = "Made-up 4 users"
 INJECTION = "*)(uid=*))(|(uid=*"
 
 
@@ -119,7 +119,7 @@ def test_passwords(api: Api) -> None:
 
 def test_locks(api: Api) -> None:
     change_settings(api.node, lwFailureDelayMilliseconds=0)
-    api.done("POST", "/v1/users", {"name": "lou", "password": "Made-up 4 lou"})
+    api.done("POST", "/v1/users", {"name": "lou", "password": "Made-up 4 locks"})
 
     def status(password: str) -> int:
         with closing(http_connection(api.node)) as connection:
@@ -131,14 +131,14 @@ def test_locks(api: Api) -> None:
         return bool(api.done("GET", "/v1/users/lou")["locked"])
 
     assert until(locked)
-    assert status("Made-up 4 lou") == 401
+    assert status("Made-up 4 locks") == 401
     lou = api.done("GET", "/v1/users/lou")
     assert (lou["enabled"], lou["hindrances"]) == (True, ["locked"])
     assert [one["name"] for one in api.done("GET", "/v1/users", locked="true")["items"]] == ["lou"]
     assert "lou" not in [one["name"] for one in api.done("GET", "/v1/users", locked="false")["items"]]
     api.done("PATCH", "/v1/users/lou", {"locked": False})
     assert api.done("GET", "/v1/users/lou")["hindrances"] == []
-    assert status("Made-up 4 lou") == 200
+    assert status("Made-up 4 locks") == 200
     api.done("DELETE", "/v1/users/lou")
 
 
@@ -282,7 +282,7 @@ def test_one_who_may_not(api: Api) -> None:
         for method, path, content in (
             ("POST", "/v1/users", {"name": "eve"}),
             ("PATCH", "/v1/users/kim", {"mail": "x"}),
-            ("PUT", "/v1/users/kim/password", {"new": "Made-up 4 eve"}),
+            ("PUT", "/v1/users/kim/password", {"new": "Made-up 4 others"}),
             ("DELETE", "/v1/users/kim", None),
             ("POST", "/v1/groups", {"name": "Eves"}),
         ):

@@ -140,7 +140,7 @@ def test_verbs(commands: Commands, noun: str) -> None:
     run(noun, "unlock", "one")
 
     assert len(run(noun, "password", "one", "--generate-password").stdout.strip()) == 20
-    run(noun, "password", "one", "--new-password-file", "-", stdin=b"Made-up 4 one\n")
+    run(noun, "password", "one", "--new-password-file", "-", stdin=b"Made-up 4 verbs\n")
     run(noun, "password", "one", "--new-password-file", "-", stdin=b"\n", code=1)
     run(noun, "password", "one", "--new-password-file", "-", "--generate-password", code=2)
     run(noun, "password", "one", code=2)
@@ -175,10 +175,10 @@ def test_services_keep_their_password(commands: Commands) -> None:
 
 
 def test_computers(commands: Commands) -> None:
-    made = commands.json("computer", "create", "ws1", "--host-name", "ws1.example.com")
+    made = commands.json("computer", "create", "ws1", "--spn", "host/ws1.example.com")
     assert isinstance(made, dict)
     assert made["dn"].startswith("cn=ws1,ou=Computers,")
-    for name in ("ws1", "WS1$", "ws1.example.com"):
+    for name in ("ws1", "WS1$", "host/ws1.example.com"):
         found = commands.json("computer", "show", name)
         assert isinstance(found, dict)
         assert found["id"] == made["id"]
@@ -190,7 +190,7 @@ def test_users_of_a_file(commands: Commands, tmp_path: Path) -> None:
     people = tmp_path / "people.csv"
     people.write_text(
         "name,displayName,title,enabled,password\n"
-        "csv1,First,Dr,yes,Made-up 4 csv\n"
+        "csv1,First,Dr,yes,Made-up 4 files\n"
         "\n"
         'csv2,"Second, really",,no,\n'
         "csv3,Third,,perhaps,\n"
