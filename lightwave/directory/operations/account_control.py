@@ -1,7 +1,7 @@
 """userAccountControl ([MS-ADTS] 2.2.16): which bits an account may have, and which it has by its class.
 
 One bit says what kind of account it is. Bits that say how an account is now (locked out, password expired) are never
-stored: they are shown in msDS-User-Account-Control-Computed.
+stored.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ from RFC 4530 (entryUUID), RFC 5020 (entryDN), RFC 4512 §4.2 (subschemaSubentry
 whenCreated, whenChanged, and those of ad_attributes.py).
 
 `memberOf` is transitive: every group that has the entry as a member, or has such a group as a member, however deep;
-each group is visited once, so a cycle of groups ends. `lwMemberOfDirect` is one step of that.
+each group is visited once, so a cycle of groups ends. `lwMemberOfDirect` is one step of that. As in Active Directory
+the primary group, which doesn't name its members, is not among them; it is among tokenGroups.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import uuid
 from collections.abc import Callable
 from functools import lru_cache
 
-from lightwave.directory.operations import ad_attributes
+from lightwave.directory.operations import ad_attributes, security_attributes
 from lightwave.directory.operations.subject import Subject
 from lightwave.directory.operations.subschema_entry import (
     SUBSCHEMA_DN,
@@ -192,6 +193,9 @@ _BY_NAME: dict[str, Callable[[Subject], list[bytes]]] = {
     "name": ad_attributes.name,
     "canonicalName": ad_attributes.canonical_name,
     "sAMAccountType": ad_attributes.sam_account_type,
+    "tokenGroups": security_attributes.token_groups,
+    "tokenGroupsGlobalAndUniversal": security_attributes.token_groups_global_and_universal,
+    "msDS-PrincipalName": security_attributes.principal_name,
     "directReports": ad_attributes.direct_reports,
     "badPwdCount": _bad_password_count,
     "badPasswordTime": _bad_password_time,

@@ -195,3 +195,29 @@ def undelete(directory: Directory, name: str) -> None:
     )
     context = directory.context(controls=(Control(SHOW_DELETED, True, None),))
     assert directory.write(ModifyRequest(name.encode(), changes), context).code is SUCCESS
+
+
+def test_token_groups_are_the_sids_of_all_groups_that_grant_rights(directory: Directory) -> None:
+    local, friends = f"cn=Local,{USERS}", f"cn=Friends,{USERS}"
+    assert directory.add(local, objectClass="group", groupType="-2147483644", member=STAFF).code is SUCCESS
+    assert directory.add(friends, objectClass="group", groupType="2", member=ANN).code is SUCCESS
+    assert directory.modify(STAFF, ("add", "member", ANN)).code is SUCCESS
+
+    def sids(*dns: str) -> set[bytes]:
+        return {directory.values(dn, "objectSid")[0] for dn in dns}
+
+    users = sids(f"cn=Domain Users,{USERS}")
+    builtin = sids(f"cn=Users,cn=Builtin,{BASE.decode()}")
+    found = directory.values(ANN, "tokenGroups")
+    assert len(found) == 4
+    assert set(found) == sids(STAFF, local) | users | builtin
+    assert set(directory.values(ANN, "tokenGroupsGlobalAndUniversal")) == sids(STAFF) | users
+    assert directory.values(f"cn=Users,{BASE.decode()}", "tokenGroups") == []
+
+
+def test_the_name_of_a_principal(directory: Directory) -> None:
+    assert directory.values(ANN, "msDS-PrincipalName") == [b"LIGHTWAVE\\ann"]
+    plain = f"cn=Plain,{USERS}"
+    assert directory.add(plain, objectClass="user").code is SUCCESS
+    assert directory.values(plain, "msDS-PrincipalName")[0].startswith(b"S-1-5-21-")
+    assert directory.values(USERS, "msDS-PrincipalName") == []
