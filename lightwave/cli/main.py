@@ -16,6 +16,7 @@ import click
 _TOPICS: Final[dict[str, dict[str, str]]] = {
     "Node": {"promote": "promote", "serve": "serve", "status": "status"},
     "People and machines": {
+        "tenant": "tenant",
         "user": "user",
         "group": "group",
         "service": "service",

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import click
 
 from lightwave.cli.options import data_option, json_option, print_json
+from lightwave.identity.domain_names import domain_dn
 from lightwave.identity.hashing import MINIMUM, HashingCost
 from lightwave.server.configuration import (
     ConfigurationError,
@@ -21,7 +22,6 @@ from lightwave.server.configuration import (
     check_local_path,
     check_port_offset,
 )
-from lightwave.server.node import domain_dn
 from lightwave.server.promote import Promoted, check_domain, check_hostname, promote
 
 COSTS = {"standard": HashingCost(), "minimum": MINIMUM}

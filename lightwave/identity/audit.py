@@ -44,6 +44,7 @@ class Action(StrEnum):
     TENANT_SUSPEND = "tenant-suspend"
     TENANT_RESUME = "tenant-resume"
     TENANT_DELETE = "tenant-delete"
+    TENANT_RECOVER = "tenant-recover"
     IMPORT = "import"
 
 

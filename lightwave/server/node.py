@@ -45,20 +45,24 @@ from lightwave.identity.administrator_rule import AdministratorRule
 from lightwave.identity.audit_notices import AuditNotices
 from lightwave.identity.audit_trail import AuditTrail
 from lightwave.identity.authentication import Authenticator
+from lightwave.identity.domain_names import domain_dn
 from lightwave.identity.liveness import TokenLiveness
 from lightwave.identity.lockout_rule import LockoutRule
 from lightwave.identity.password_attributes import PasswordPrepare
 from lightwave.identity.policy_rule import PolicyRule
 from lightwave.identity.sign_in import SignIns
+from lightwave.identity.tenant_rule import TenantRule
 from lightwave.identity.trust import ClientTrust
 from lightwave.identity.verified_binds import VerifiedBinds
 from lightwave.server.audit_signing import AuditSigning
 from lightwave.server.board import State
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration, check_local_path
 from lightwave.server.hashing_settings import breach_list_of, read_hashing_cost
+from lightwave.server.identifiers import new_guid
 from lightwave.server.locks import ServingLock
 from lightwave.server.reactor import announce_turns, install_reactor
 from lightwave.server.systemd import Notifier
+from lightwave.server.tenant_deletion import TenantDeletion
 from lightwave.server.threads import ComputationThreads
 from lightwave.server.worker import ALONE, Heart, Lifeline, UpkeepLock, Worker
 from lightwave.web.sockets import Sockets
@@ -94,11 +98,6 @@ def node_dn(configuration: NodeConfiguration) -> bytes:
     return f"cn={configuration.hostname},cn=nodes,cn=config".encode()
 
 
-def domain_dn(domain: str) -> bytes:
-    """dc=lightwave,dc=local of lightwave.local (RFC 2247)."""
-    return ",".join(f"dc={label}" for label in domain.split(".")).encode()
-
-
 def write_pipeline(
     store: Store,
     schemas: SchemaSource,
@@ -114,20 +113,12 @@ def write_pipeline(
         committer,
         schemas,
         (passwords, ServerKeyPrepare(schemas.latest)),
-        (*default_plugins(), AdministratorRule(), LockoutRule(), PolicyRule(), AuditTrail()),
+        (*default_plugins(), AdministratorRule(), TenantRule(), LockoutRule(), PolicyRule(), AuditTrail()),
         threads,
         new_guid=new_guid,
         liveness=liveness,
         refusals=refusals,
     )
-
-
-def new_guid() -> bytes:
-    """A new entry's GUID: random (RFC 9562 §5.4). `uuid.uuid4` makes the same of it in six times the time."""
-    octets = bytearray(os.urandom(16))
-    octets[6] = octets[6] & 0x0F | 0x40
-    octets[8] = octets[8] & 0x3F | 0x80
-    return bytes(octets)
 
 
 class Node:
@@ -212,6 +203,7 @@ class Node:
             Sweep(self._store, schemas, self._committer, time.time),
             Purge(self._store, self._committer, time.time),
             Unlinking(self._store, self._committer),
+            TenantDeletion(self._store, schemas, self._committer, self._threads, time.time),
             AuditSigning(self._store, self._committer, node, time.time, os.urandom),
             pipeline.tree_deletions,
         )

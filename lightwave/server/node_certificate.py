@@ -16,10 +16,10 @@ from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
+from lightwave.identity.domain_names import domain_dn
 from lightwave.pki.authority import CertifiedKey, create_node, pem_chain, serial_number
 from lightwave.server.authority_entries import KEY, authority_dn
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration
-from lightwave.server.node import domain_dn
 
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  what --bind says for all of them
 

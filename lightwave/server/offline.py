@@ -32,6 +32,7 @@ from lightwave.identity.administrator import administrator
 from lightwave.identity.audit_trail import AuditTrail
 from lightwave.identity.password_attributes import PasswordPrepare
 from lightwave.identity.policy_rule import PolicyRule
+from lightwave.identity.tenant_rule import TenantRule
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration
 from lightwave.server.hashing_settings import breach_list_of, read_hashing_cost
 from lightwave.server.node import node_dn
@@ -91,7 +92,7 @@ def bulk_import(
         schemas,
         context,
         (passwords, ServerKeyPrepare(schema)),
-        (*default_plugins(), PolicyRule()),
+        (*default_plugins(), TenantRule(), PolicyRule()),
         executor,
         new_guid=lambda: uuid.uuid4().bytes,
         monotonic=time.monotonic,
@@ -143,7 +144,7 @@ def write_now(
     with store.write() as txn:
         schema = schemas.current(txn)
         context = administrator_context(txn)
-        plugins = (*default_plugins(), PolicyRule(), AuditTrail())
+        plugins = (*default_plugins(), TenantRule(), PolicyRule(), AuditTrail())
         if isinstance(request, AddRequest):
             add.apply(txn, schema, context, request, uuid.uuid4().bytes, (), plugins)
         elif isinstance(request, ModifyRequest):

@@ -8,7 +8,6 @@ to go on.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from lightwave.directory.store.environment import Store
 from lightwave.directory.store.keyring import Keyring
 from lightwave.identity.administrator import record_administrator
 from lightwave.identity.credentials import KeysKept, prepare_password, set_password
+from lightwave.identity.domain_names import domain_dn, is_dns_name
 from lightwave.identity.generated_passwords import generate_password
 from lightwave.identity.hashing import HashingCost
 from lightwave.identity.password_rules import PasswordOwner, PasswordRefused, check_quality
@@ -39,10 +39,8 @@ from lightwave.server.configuration import (
     format_configuration,
 )
 from lightwave.server.hashing_settings import hashing_attributes
-from lightwave.server.node import domain_dn, new_guid
+from lightwave.server.identifiers import new_guid
 from lightwave.server.whereabouts import note_whereabouts
-
-_LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class Promoted:
 def check_domain(domain: str) -> str:
     """The domain in lower case; raises ConfigurationError for what is no DNS domain of at least one label."""
     domain = domain.rstrip(".").lower()
-    if len(domain) > 253 or not all(_LABEL.match(label) for label in domain.split(".")):
+    if not is_dns_name(domain):
         raise ConfigurationError(f"{domain!r} is not a DNS domain name such as example.com")
     return domain
 
@@ -66,7 +64,7 @@ def check_domain(domain: str) -> str:
 def check_hostname(hostname: str) -> str:
     """The name as it was given; raises ConfigurationError for what is no DNS name (RFC 1123 §2.1)."""
     name = hostname.rstrip(".")
-    if len(name) > 253 or not all(_LABEL.match(label) for label in name.split(".")):
+    if not is_dns_name(name):
         raise ConfigurationError(
             f"{hostname!r} is not a host name such as ldap1.example.com: name one with --hostname"
         )

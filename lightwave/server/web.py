@@ -28,9 +28,12 @@ from lightwave.rest.pages import Pages
 from lightwave.rest.resources import Face
 from lightwave.rest.running import SearchRunner
 from lightwave.rest.searching import SearchFace
+from lightwave.rest.tenant_port import Making, TenantPort
+from lightwave.rest.tenant_routes import TenantFace
 from lightwave.server.audit_signing import known_keys
 from lightwave.server.configuration import NodeConfiguration
 from lightwave.server.health import health_routes, openapi_route
+from lightwave.server.identifiers import new_guid
 from lightwave.server.metrics import NodeCollector, metrics_route
 from lightwave.server.node_status import NodeStatus, node_status, status_route
 from lightwave.server.threads import ComputationThreads
@@ -140,11 +143,14 @@ def _faces(directory: DirectoryService, reactor: Any) -> tuple[Face, ...]:
     pages = Pages(directory.random_bytes, directory.monotonic)
     contexts = Contexts(limits_of, directory.now)
     port = DirectoryPort(store, schemas, runner, pages, pipeline, contexts)
+    making = Making(directory.authenticator.hashing, new_guid, directory.random_bytes)
+    tenants = TenantPort(store, schemas, pipeline, directory.threads, contexts, making)
     return (
         DirectoryFace(SearchFace(store, schemas, runner, pages), pipeline, contexts),
         *(AccountFace(port, kind, directory.random_bytes) for kind in (USERS, SERVICES, COMPUTERS)),
         GroupFace(port),
         _audit_face(directory, reactor, port),
+        TenantFace(port, tenants),
     )
 
 

@@ -11,17 +11,34 @@ from typing import Final
 from lightwave.directory.access.tenant_state import TenantState
 from lightwave.directory.operations.builtin_principals import dns_name
 from lightwave.directory.operations.entry_builder import EntryBuilder
+from lightwave.directory.operations.security_identifiers import next_sid
 
 TENANTS_DN: Final = b"cn=tenants,cn=config"
 TENANT_CLASS: Final = "lwTenant"
 STATE: Final = "lwTenantState"
 SUFFIXES: Final = "uPNSuffixes"
 SIGN_IN_BY_MAIL: Final = "lwSignInByMail"
+OPERATORS: Final = b"TenantOperators"
 
 
 def tenant_entry_dn(domain: str) -> bytes:
     """The name of the entry of the tenant with this domain."""
     return b"cn=" + domain.encode() + b"," + TENANTS_DN
+
+
+def add_operators(builder: EntryBuilder, dn: bytes) -> int:
+    """Adds the group of those whom tenants may let in by name, to the system's domain; its entry id."""
+    sid = next_sid(builder.txn, builder.schema, builder.tenant)
+    assert sid is not None  # the domain has its RID manager
+    return builder.add(
+        b"cn=" + OPERATORS + b",cn=Builtin," + dn,
+        ["top", "group"],
+        critical=True,
+        objectSid=sid,
+        sAMAccountName=OPERATORS,
+        groupType=b"-2147483646",  # global, with the security bit: MS-ADTS 2.2.12
+        description=b"Those whom tenants may let in by name",
+    )
 
 
 def add_tenant_entry(builder: EntryBuilder, guid: bytes, dn: bytes) -> int:

@@ -16,7 +16,7 @@ from lightwave.directory.operations.plugins.index_definitions import (
 )
 from lightwave.directory.operations.plugins.uniqueness import put_scopes
 from lightwave.directory.operations.subschema_entry import SCHEMA_CONTEXT_DN, SUBSCHEMA_DN
-from lightwave.directory.operations.tenant_entries import TENANTS_DN, add_tenant_entry
+from lightwave.directory.operations.tenant_entries import TENANTS_DN, add_operators, add_tenant_entry
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.building import declare_index
 from lightwave.directory.store.errors import StoreError
@@ -102,6 +102,7 @@ def create_tree(
     add_tenant_entry(builder, guid, domain.dn)
     _add_schema_context(builder)
     built = build_domain(builder, domain.dn)
+    add_operators(builder, domain.dn)
     for name, kinds, is_unique in DEFAULT_INDEXES:
         _add_index(builder, name, kinds, is_unique=is_unique)
     return Tree(tenant, built.administrator, built.administrator_dn, node)

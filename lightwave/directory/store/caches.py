@@ -7,14 +7,15 @@ from an older snapshot is never stored after a change to its key (an after-commi
 
 Keys of changed entries are dropped. What is derived from many entries hangs on a generation in `meta`:
 per tenant `tree` (an entry that has children was renamed or moved), `contexts` (it got one); global (tenant 0)
-`contexts` (some went, or anything about names was repaired), `indexes`, `schema`; any other name that the layers
-above use. Of tenants' generations only those are read that changed, so no reader ever loads those of all tenants.
+`contexts` (some went, or anything about names was repaired), `indexes`, `schema`, `tenants` (the state of one
+changed, or its keys were destroyed); any other name that the layers above use. Of tenants' generations only those are
+read that changed, so no reader ever loads those of all tenants.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from lightwave.directory.store import layout
@@ -170,11 +171,14 @@ class Caches:
         "places",
         "tenant_generations",
         "unnamed",
+        "when_tenants_change",
     )
 
     def __init__(self, databases: Databases) -> None:
         self._databases = databases
         self.lock = threading.Lock()
+        self.when_tenants_change: Callable[[], None] = lambda: None
+        """called when any tenant's state has changed: the keys of one may have been destroyed"""
         self.applied = -1
         self.unnamed: dict[NormalisedDN, NamingContext] | None = None
         """all naming contexts of a store of format 1 or 2 that is only read, where they are not listed by name; such
@@ -323,6 +327,8 @@ class Caches:
                 self.generations[name] = number
                 if name == "contexts":
                     self.clear()
+                elif name == "tenants":
+                    self.when_tenants_change()
                 elif name == "indexes":
                     self.definitions = load_definitions(raw, self._databases)
                 elif name == "burials":

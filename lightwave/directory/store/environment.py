@@ -47,6 +47,8 @@ class Store:
         self.now = now
         self.read_only = read_only
         self.caches = Caches(databases)
+        if keyring is not None:
+            self.caches.when_tenants_change = keyring.forget
         if not listed:
             with environment.begin() as raw:
                 self.caches.unnamed = load_contexts(raw, databases)

@@ -3,6 +3,7 @@
     master.key            mode 0600: "lwmk1" and the node's master key, 32 bytes
     recovery.pub          the public half (X25519) of the recovery key, whose private half is printed once
     <tenant GUID>.keys    JSON: the id of the current data key and, for each data key, its wraps
+    <tenant GUID>.new     the same of a tenant that is being made: the store may have it already, or never
 
 A tenant's data key (AES-256) is wrapped for each node's master key with AES-GCM, and for the recovery key by an
 ephemeral X25519 agreement, HKDF-SHA256 (RFC 5869) and AES-GCM: so new tenants are recoverable without the private
@@ -18,6 +19,7 @@ import hmac
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,9 +30,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from lightwave.directory.store.errors import KeyringError
-from lightwave.directory.store.files import write_file
+from lightwave.directory.store.files import sync_folder, write_file
 
 _MAGIC = b"lwmk1"
+_KEPT, _NEW = ".keys", ".new"
 KEY_ID_SIZE = 8
 _NONCE = 12
 _ROOT = b"lightwave derived secrets 1"
@@ -88,7 +91,7 @@ class Keyring:
     def recover(cls, folder: Path, recovery_key: str, random: Random = os.urandom) -> Self:
         """Give a folder whose master key is lost a new one, with the tenants' keys from their recovery wraps."""
         private = X25519PrivateKey.from_private_bytes(parse_recovery_key(recovery_key))
-        files = {path: _load(path) for path in folder.glob("*.keys")}
+        files = {path: _load(path) for path in (*folder.glob("*.keys"), *folder.glob(f"*{_NEW}"))}
         master = random(32)
         keyring = cls(folder, master, random)
         for path, content in files.items():
@@ -105,8 +108,56 @@ class Keyring:
     def add_tenant(self, tenant: bytes) -> None:
         """Make a tenant's first data key; where it has one, nothing is done. `tenant` is its GUID (16 bytes)."""
         path = self._path(tenant)
-        if path.exists():
-            return
+        if not path.exists():
+            write_file(path, self._first_key(tenant))
+
+    def prepare_tenant(self, tenant: bytes) -> None:
+        """Make the first data key of a tenant that the store does not have yet. It counts at once; `keep_tenant` says
+        that the store has the tenant, and what nobody says so of is cleared away (`unkept`).
+        """
+        write_file(self._path(tenant, _NEW), self._first_key(tenant))
+
+    def keep_tenant(self, tenant: bytes) -> None:
+        """The store has the tenant. Where this was said before, nothing is done."""
+        with suppress(FileNotFoundError):
+            self._path(tenant, _NEW).rename(self._path(tenant))
+            sync_folder(self._folder)
+
+    def unkept(self, before: float) -> list[bytes]:
+        """The tenants that were prepared before a time (seconds since 1970) and of which nothing was heard since."""
+        found = []
+        for path in self._folder.glob(f"*{_NEW}"):
+            with suppress(FileNotFoundError, ValueError):
+                if path.stat().st_mtime < before:
+                    found.append(bytes.fromhex(path.stem))
+        return found
+
+    def destroy_tenant(self, tenant: bytes) -> None:
+        """Destroy all data keys of a tenant: its wraps are written over, then removed, and forgotten here.
+
+        Other processes forget theirs when the store tells them (`Caches`). A file system that writes elsewhere than
+        it read (copy on write, flash) may keep the old blocks for a while; what they hold opens with the node's
+        master key or the recovery key only. Where there is none, nothing is done.
+        """
+        for ending in (_KEPT, _NEW):
+            path = self._path(tenant, ending)
+            with suppress(FileNotFoundError):
+                _write_over(path)
+                path.unlink()
+        sync_folder(self._folder)
+        self.forget()
+
+    def has_tenant(self, tenant: bytes) -> bool:
+        """Whether there are data keys of a tenant."""
+        return any(self._path(tenant, ending).exists() for ending in (_KEPT, _NEW))
+
+    def forget(self) -> None:
+        """Forget the keys in memory: what is needed is read again, where it is still there."""
+        self._current.clear()
+        self._keys.clear()
+        self._roots.clear()
+
+    def _first_key(self, tenant: bytes) -> bytes:
         key_id, plain = self.random(KEY_ID_SIZE), self.random(32)
         context = _context(tenant, key_id)
         public = X25519PublicKey.from_public_bytes(
@@ -117,15 +168,16 @@ class Keyring:
             "recovery": base64.b64encode(_wrap_recovery(public, plain, context, self.random)).decode(),
         }
         content = {"current": key_id.hex(), "keys": {key_id.hex(): wraps}}
-        write_file(path, json.dumps(content, indent=1).encode())
+        return json.dumps(content, indent=1).encode()
 
     def current(self, tenant: bytes) -> tuple[bytes, AESGCM]:
         """(id, key) of the data key that new secrets of a tenant are sealed with."""
         key_id = self._current.get(tenant)
-        if key_id is None:
-            self._load(tenant)
-            key_id = self._current[tenant]
-        return key_id, self._keys[tenant, key_id]
+        key = None if key_id is None else self._keys.get((tenant, key_id))
+        while key_id is None or key is None:  # another thread may have forgotten one of them
+            key_id = self._load(tenant)
+            key = self._keys.get((tenant, key_id))
+        return key_id, key
 
     def key(self, tenant: bytes, key_id: bytes) -> AESGCM:
         """A tenant's data key by its id; raises `KeyringError` where the keyring does not have it."""
@@ -139,15 +191,19 @@ class Keyring:
 
     def derived_secret(self, tenant: bytes, label: bytes) -> bytes:
         """32 bytes that all nodes of a tenant derive alike, from its first data key; for what is never stored."""
-        if tenant not in self._roots:
+        root = self._roots.get(tenant)
+        while root is None:
             self._load(tenant)
-        return hmac.digest(self._roots[tenant], label, "sha256")
+            root = self._roots.get(tenant)
+        return hmac.digest(root, label, "sha256")
 
-    def _path(self, tenant: bytes) -> Path:
-        return self._folder / f"{tenant.hex()}.keys"
+    def _path(self, tenant: bytes, ending: str = _KEPT) -> Path:
+        return self._folder / (tenant.hex() + ending)
 
-    def _load(self, tenant: bytes) -> None:
-        content = _load(self._path(tenant))
+    def _load(self, tenant: bytes) -> bytes:
+        """Read a tenant's keys; the id of the current one."""
+        path = self._path(tenant)
+        content = _load(path if path.exists() else self._path(tenant, _NEW))
         try:
             for key_id, wraps in content["keys"].items():
                 if self._master_id in wraps:
@@ -163,6 +219,7 @@ class Keyring:
         if (tenant, current) not in self._keys:
             raise KeyringError(f"the master key of this node opens no current key of tenant {tenant.hex()}")
         self._current[tenant] = current
+        return current
 
     def _wrap(self, plain: bytes, context: bytes) -> bytes:
         nonce = self.random(_NONCE)
@@ -229,6 +286,16 @@ def _load(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise KeyringError(f"{path} is malformed")
     return content
+
+
+def _write_over(path: Path) -> None:
+    with path.open("r+b") as file:
+        size = os.fstat(file.fileno()).st_size
+        for fill in (os.urandom(size), bytes(size)):
+            file.seek(0)
+            file.write(fill)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _write_new(path: Path, data: bytes) -> None:

@@ -286,6 +286,24 @@ CONTEXT_PREFIX = _CONTEXT
 INDEX_STATE_PREFIX = _INDEX_STATE
 BURIAL_PREFIX = b"burial\0"
 UNSIGNED_PREFIX = b"audit.unsigned\0"
+REMOVAL_PREFIX = b"tenant.removal\0"
+
+OF_TENANTS = (
+    "entries",
+    "children",
+    "links",
+    "backlinks",
+    "unlinked",
+    "unresolved",
+    "index",
+    "guids",
+    "descriptors",
+    "stamps",
+    "secrets",
+    "tenant_changes",
+    "audit",
+)
+"""Databases whose keys begin with a tenant's number."""
 
 
 def generation_name(tenant: int, name: str) -> bytes:
@@ -347,6 +365,11 @@ def split_dn(joined: bytes) -> NormalisedDN:
 def burial_name(tenant: int, entry_id: int) -> bytes:
     """meta: a tombstone that still has links -> nothing. They go in slices (`WriteTransaction.unlink_slice`)."""
     return BURIAL_PREFIX + _TENANT_ENTRY.pack(tenant, entry_id)
+
+
+def removal_name(tenant: int) -> bytes:
+    """meta: a tenant that is being removed -> how many rows are gone, 8."""
+    return REMOVAL_PREFIX + _U32.pack(tenant)
 
 
 def unsigned_name(tenant: int, node: int) -> bytes:

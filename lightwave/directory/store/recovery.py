@@ -10,6 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,10 @@ def recovery_wraps(folder: Path) -> dict[str, Any]:
     """
     try:
         public = (folder / _PUBLIC).read_text().strip()
-        tenants = {path.stem: json.loads(path.read_bytes()) for path in sorted(folder.glob("*.keys"))}
+        tenants = {}
+        for path in sorted((*folder.glob("*.new"), *folder.glob("*.keys"))):
+            with suppress(FileNotFoundError):  # destroyed meanwhile; one that was kept meanwhile comes second
+                tenants[path.stem] = json.loads(path.read_bytes())
         return {
             "public": public,
             "tenants": {
@@ -52,15 +56,21 @@ def recovered_keyring(
 ) -> tuple[Keyring, bool]:
     """The keyring that opens a backup's secrets, and whether it was made now.
 
-    A folder with a master key is used as it is, where it opens the data keys. Else one is made there with a new
-    master key, by the recovery key; a master key is written last, so an attempt that was killed is made again.
-    Raises `KeyringError`.
+    A folder with a master key is used as it is, where it opens the data keys. Of a tenant of which it has none, the
+    keys were destroyed after the backup was made: they stay so, and that tenant's secrets are not readable.
+    Else one is made there with a new master key, by the recovery key; a master key is written last, so an attempt that
+    was killed is made again. Raises `KeyringError`.
     """
     tenants = _checked(wraps)
     if (folder / "master.key").exists():
         keyring = Keyring.open(folder)
-        for tenant, content in tenants.items():
-            for key in content["keys"]:
+        known = {tenant for tenant in tenants if keyring.has_tenant(bytes.fromhex(tenant))}
+        if tenants and not known:
+            raise KeyringError(
+                f"{folder} holds no key of the tenants in the backup: it is of another directory"
+            )
+        for tenant in known:
+            for key in tenants[tenant]["keys"]:
                 keyring.key(bytes.fromhex(tenant), bytes.fromhex(key))
         return keyring, False
     text = recovery_key()

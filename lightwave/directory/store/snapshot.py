@@ -134,8 +134,8 @@ class Snapshot:
         """A value of `meta` that `WriteTransaction.put_meta` wrote."""
         return self.raw.get(b"other\0" + name, db=self._databases.meta)
 
-    def metas(self, prefix: bytes) -> list[bytes]:
-        """The values of all names that begin so, in their order."""
+    def metas(self, prefix: bytes, most: int | None = None) -> list[bytes]:
+        """The values of all names that begin so, in their order; of the first `most`."""
         start = b"other\0" + prefix
         cursor = self.raw.cursor(self._databases.meta)
         found: list[bytes] = []
@@ -144,6 +144,8 @@ class Snapshot:
                 if not key.startswith(start):
                     break
                 found.append(value)
+                if len(found) == most:
+                    break
         return found
 
     def descriptor(self, tenant: int, descriptor: int) -> bytes:
