@@ -67,12 +67,14 @@ MAX_VERIFIERS = 16
 class CredentialBlob:
     """Passwords that were prepared outside the transaction and await their version and time.
 
-    remember: how many former passwords are kept beside them. must_change: they serve only to be changed.
+    remember: how many former passwords are kept beside them. must_change: they serve only to be changed. set_at: when
+    they were set, where that is not now (seconds since the epoch).
     """
 
     passwords: tuple[StoredPassword, ...] = field(repr=False)
     remember: int = 0
     must_change: bool = False
+    set_at: float | None = None
 
     @property
     def verifiers(self) -> tuple[bytes, ...]:
@@ -197,7 +199,7 @@ def set_password(
     credentials = replace(
         present,
         version=max(clock, present.version + 1),
-        set_at=clock_seconds(clock),
+        set_at=clock_seconds(clock) if blob.set_at is None else min(blob.set_at, clock_seconds(clock)),
         passwords=blob.passwords,
         history=_history_after(present, blob),
         flags=_flags(present, must_change=blob.must_change),

@@ -170,9 +170,9 @@ def _unicode_password(value: bytes) -> bytes:
     return text[1:-1].encode("utf-8")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PasswordEffect:
-    """The verifiers to be stored, and the version of the credentials that they were computed from."""
+    """The passwords to be stored, and the version of the credentials that they were computed from."""
 
     blob: CredentialBlob
     version: int

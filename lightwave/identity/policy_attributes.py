@@ -112,6 +112,11 @@ def _read_interval(value: bytes) -> float:
     return 0.0 if number == FOREVER else -number / _TICKS
 
 
+def to_interval(seconds: float, never: int = FOREVER) -> int:
+    """An interval of Active Directory: so many 100 ns below 0; `never` for 0 seconds, which is no interval here."""
+    return -int(seconds * _TICKS) if seconds else never
+
+
 def _read_complexity(value: bytes) -> int:
     return 3 if _read_flag(value) else 0
 
@@ -119,7 +124,7 @@ def _read_complexity(value: bytes) -> int:
 _FLAG = (_read_flag, lambda flag: b"TRUE" if flag else b"FALSE")
 _TEXT = (_read_text, lambda text: text.encode())
 _WORDS = (lambda value: tuple(_read_text(value).lower().split()), lambda words: " ".join(words).encode())
-_INTERVAL = (_read_interval, lambda seconds: b"%d" % (-int(seconds * _TICKS) if seconds else FOREVER))
+_INTERVAL = (_read_interval, lambda seconds: b"%d" % to_interval(seconds))
 _COUNT = _number(0, MAX_PASSWORD)
 _SECONDS = _number(0, 10 * 366 * DAY)
 _DAYS = _number(0, 36_600, DAY)

@@ -20,6 +20,7 @@ from cryptography import x509
 from twisted.internet import defer
 from twisted.python.log import PythonLoggingObserver
 
+from lightwave.directory.operations.computed import provide
 from lightwave.directory.operations.indexing import IndexBuilder
 from lightwave.directory.operations.pipeline import WritePipeline
 from lightwave.directory.operations.plugins import default_plugins
@@ -49,6 +50,8 @@ from lightwave.identity.domain_names import domain_dn
 from lightwave.identity.liveness import TokenLiveness
 from lightwave.identity.lockout_rule import LockoutRule
 from lightwave.identity.password_attributes import PasswordPrepare
+from lightwave.identity.password_facts import PASSWORD_FACTS
+from lightwave.identity.password_facts_rule import PasswordFactsRule
 from lightwave.identity.policy_rule import PolicyRule
 from lightwave.identity.sign_in import SignIns
 from lightwave.identity.tenant_rule import TenantRule
@@ -81,6 +84,7 @@ COMPUTATION_THREADS = max(2, (os.cpu_count() or 2))
 
 def open_store(configuration: NodeConfiguration, *, read_only: bool = False) -> Store:
     """Open the node's store with its keyring; for the server and for commands that work on the store itself."""
+    provide(PASSWORD_FACTS)
     keyring = Keyring.open(configuration.keyring)
     return Store.open(configuration.store_path, keyring, now=time.time, read_only=read_only)
 
@@ -113,7 +117,15 @@ def write_pipeline(
         committer,
         schemas,
         (passwords, ServerKeyPrepare(schemas.latest)),
-        (*default_plugins(), AdministratorRule(), TenantRule(), LockoutRule(), PolicyRule(), AuditTrail()),
+        (
+            *default_plugins(),
+            AdministratorRule(),
+            TenantRule(),
+            LockoutRule(),
+            PolicyRule(),
+            PasswordFactsRule(),
+            AuditTrail(),
+        ),
         threads,
         new_guid=new_guid,
         liveness=liveness,

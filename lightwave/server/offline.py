@@ -31,6 +31,7 @@ from lightwave.directory.store.reading import ReadTransaction
 from lightwave.identity.administrator import administrator
 from lightwave.identity.audit_trail import AuditTrail
 from lightwave.identity.password_attributes import PasswordPrepare
+from lightwave.identity.password_facts_rule import PasswordFactsRule
 from lightwave.identity.policy_rule import PolicyRule
 from lightwave.identity.tenant_rule import TenantRule
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration
@@ -92,7 +93,7 @@ def bulk_import(
         schemas,
         context,
         (passwords, ServerKeyPrepare(schema)),
-        (*default_plugins(), TenantRule(), PolicyRule()),
+        (*default_plugins(), TenantRule(), PolicyRule(), PasswordFactsRule(imports=True)),
         executor,
         new_guid=lambda: uuid.uuid4().bytes,
         monotonic=time.monotonic,
@@ -144,7 +145,7 @@ def write_now(
     with store.write() as txn:
         schema = schemas.current(txn)
         context = administrator_context(txn)
-        plugins = (*default_plugins(), TenantRule(), PolicyRule(), AuditTrail())
+        plugins = (*default_plugins(), TenantRule(), PolicyRule(), PasswordFactsRule(), AuditTrail())
         if isinstance(request, AddRequest):
             add.apply(txn, schema, context, request, uuid.uuid4().bytes, (), plugins)
         elif isinstance(request, ModifyRequest):

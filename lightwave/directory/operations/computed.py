@@ -13,7 +13,7 @@ the primary group, which doesn't name its members, is not among them; it is amon
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from lightwave.directory.operations import ad_attributes, security_attributes
@@ -53,6 +53,12 @@ def computed_values(
     if is_subschema_entry(txn, schema, tenant, entry_id):
         return subschema_values(schema, attribute)
     return []
+
+
+def provide(functions: Mapping[str, Callable[[Subject], list[bytes]]]) -> None:
+    """Attributes that a layer above computes, by name; told once, at start, before any is asked for."""
+    _provided.update(functions)
+    _functions.cache_clear()
 
 
 def computed_types(schema: Schema) -> frozenset[str]:
@@ -203,10 +209,13 @@ _BY_NAME: dict[str, Callable[[Subject], list[bytes]]] = {
 }
 
 
+_provided: dict[str, Callable[[Subject], list[bytes]]] = {}
+
+
 @lru_cache(maxsize=16)
 def _functions(schema: Schema) -> dict[str, Callable[[Subject], list[bytes]]]:
     found = {}
-    for name, compute in _BY_NAME.items():
+    for name, compute in (*_BY_NAME.items(), *_provided.items()):
         attribute = schema.attribute(name)
         if attribute is not None:
             found[attribute.oid] = compute
