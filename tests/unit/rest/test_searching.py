@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
+from lightwave.directory.access.token import Token
 from lightwave.directory.operations.search import Searches
 from lightwave.rest.models import SearchQuery
 from lightwave.rest.pages import Pages
@@ -24,6 +25,9 @@ from search_tree import SearchTree
 class EverybodyIsLive:
     def check_live(self, txn: object, context: object) -> None:
         """Nobody was disabled."""
+
+    def current(self, txn: object, token: Token) -> Token:
+        return token
 
 
 class Schemas:
