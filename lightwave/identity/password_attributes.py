@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from lightwave.directory.ldap.messages import AddRequest, ModifyKind, ModifyRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Context
-from lightwave.directory.operations.ports import Preparation, Target, WriteRequest
+from lightwave.directory.operations.ports import Guesses, Preparation, Target, WriteRequest
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.identity.account_names import names_of_addition, names_of_entry
@@ -55,11 +55,13 @@ class PasswordPrepare:
         *,
         breach_list: BreachListPath = lambda txn, schema: None,
         policed: bool = True,
+        guesses: Guesses | None = None,
     ) -> None:
         self._hashing = hashing
         self._random = random
         self._breach_list = breach_list
         self._policed = policed
+        self._guesses = guesses
 
     def handles(self, attribute_oid: str) -> bool:
         """Whether this is userPassword or unicodePwd."""
@@ -80,6 +82,7 @@ class PasswordPrepare:
         for change in changes:
             _check_change(change, context)
         credentials = read_credentials(txn, target.tenant, target.entry_id) if target is not None else None
+        account = (target.tenant, target.entry_id) if target is not None else None
         return PasswordPreparation(
             changes=changes,
             present=stored_passwords(credentials),
@@ -88,7 +91,21 @@ class PasswordPrepare:
             random=self._random,
             kept=_keys_kept(txn, schema, request, target),
             situation=self._situation(txn, schema, context, request, target, changes, credentials),
+            account=account,
+            too_early=self._is_early(txn, context, account, changes),
         )
+
+    def _is_early(
+        self,
+        txn: ReadTransaction,
+        context: Context,
+        account: tuple[int, int] | None,
+        changes: Sequence[PasswordChange],
+    ) -> bool:
+        if self._guesses is None or account is None:
+            return False
+        proves = any(change.kind is ModifyKind.DELETE and change.values for change in changes)
+        return proves and self._guesses.is_early(txn, account, context.peer)
 
     def _situation(
         self,

@@ -12,7 +12,7 @@ from hmac import compare_digest
 
 from lightwave.directory.ldap.messages import ModifyKind
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
-from lightwave.directory.operations.outcome import PreconditionBroken
+from lightwave.directory.operations.outcome import PreconditionBroken, WrongOldPassword
 from lightwave.directory.operations.ports import Effect, Target
 from lightwave.directory.store.writing import Change, WriteTransaction
 from lightwave.identity import passwords
@@ -70,10 +70,16 @@ class PasswordPreparation:
     random: Callable[[int], bytes]
     kept: KeysKept
     situation: Situation
+    account: tuple[int, int] | None = None
+    """tenant and entry id of whose they are; None in an add"""
+    too_early: bool = False
+    """the old password is not looked at: too many were wrong a moment ago"""
 
     @property
     def heavy(self) -> bool:
         """True when anything is hashed our way, or verified against a slow verifier."""
+        if self.too_early:
+            return False
         verifies = any(change.kind is ModifyKind.DELETE and change.values for change in self.changes)
         return self._hashes or (
             verifies and any(verifier_cost(one.verifier) is Cost.HEAVY for one in self.present)
@@ -94,7 +100,7 @@ class PasswordPreparation:
         stored = list(self.present)
         for change in self.changes:
             if change.kind is ModifyKind.DELETE:
-                _remove(stored, change)
+                _remove(stored, change, self)
             else:
                 added = self._passwords_of(change, () if change.kind is ModifyKind.REPLACE else stored)
                 if change.kind is ModifyKind.REPLACE:
@@ -129,7 +135,7 @@ class PasswordPreparation:
             raise DirectoryError(ResultCode.CONSTRAINT_VIOLATION, str(error)) from None
 
 
-def _remove(stored: list[StoredPassword], change: PasswordChange) -> None:
+def _remove(stored: list[StoredPassword], change: PasswordChange, of: PasswordPreparation) -> None:
     if not change.values:
         if not stored:
             raise DirectoryError(ResultCode.NO_SUCH_ATTRIBUTE, "there is no password")
@@ -137,13 +143,14 @@ def _remove(stored: list[StoredPassword], change: PasswordChange) -> None:
         return
     for value in change.values:
         clear = _unicode_password(value) if change.oid == UNICODE_PWD else clear_text(value)
-        index = _index_of([one.verifier for one in stored], value, clear)
+        early = of.too_early and clear is not None
+        index = None if early else _index_of([one.verifier for one in stored], value, clear)
         if index is None:
             # MS-ADTS §3.1.1.3.1.5.1 answers a wrong old password so; RFC 4511 §4.6 a value that isn't there.
             wrong = (
                 ResultCode.CONSTRAINT_VIOLATION if change.oid == UNICODE_PWD else ResultCode.NO_SUCH_ATTRIBUTE
             )
-            raise DirectoryError(wrong, "the old password is wrong")
+            raise WrongOldPassword(wrong, of.account, was_checked=not early)
         del stored[index]
 
 

@@ -179,6 +179,28 @@ class SignIns:
             error = AuthenticationFailed(Refusal.INVALID_CREDENTIALS, detail)
             self._fail(trying, error, wrong=candidate.has_keys)
 
+    # --- what changes of passwords call (`operations.ports.Guesses`)
+
+    def is_early(self, txn: ReadTransaction, account: tuple[int, int], peer: str) -> bool:
+        """Whether an old password is not looked at yet."""
+        count, last = self._known(txn, self._digests.attempt(txn, *account, b"", peer_name(peer)))
+        return count > 0 and self._now() < last + delay_after(count, self._delay(txn))
+
+    def guessed(
+        self, account: tuple[int, int], peer: str, then: Callable[[], None], *, was_checked: bool
+    ) -> None:
+        """Count a wrong old password like one that somebody signs in with."""
+        with self._store.read() as txn:
+            attempt = self._digests.attempt(txn, *account, b"", peer_name(peer))
+            count, _ = self._known(txn, attempt)
+            delay = delay_after(count, self._delay(txn))
+        candidate = BindCandidate(*account, None)
+        trying = _Try(attempt, candidate, Source(peer, ""), lambda result: then(), count > 0)
+        if was_checked:
+            self._fail(trying, AuthenticationFailed(Refusal.INVALID_CREDENTIALS), wrong=True)
+        else:
+            self._answer_early(trying, delay)
+
     # --- the way of one attempt
 
     def _begin(

@@ -24,7 +24,7 @@ from lightwave.directory.operations.computed import provide
 from lightwave.directory.operations.indexing import IndexBuilder
 from lightwave.directory.operations.pipeline import WritePipeline
 from lightwave.directory.operations.plugins import default_plugins
-from lightwave.directory.operations.ports import Refusals
+from lightwave.directory.operations.ports import Guesses, Refusals
 from lightwave.directory.operations.purge import Purge
 from lightwave.directory.operations.root_dse import ServerFacts
 from lightwave.directory.operations.schema_source import SchemaSource
@@ -110,6 +110,7 @@ def write_pipeline(
     passwords: PasswordPrepare,
     liveness: TokenLiveness,
     refusals: Refusals,
+    guesses: Guesses,
 ) -> WritePipeline:
     """The one way of writes, with identity's implementations of its ports."""
     return WritePipeline(
@@ -130,6 +131,7 @@ def write_pipeline(
         new_guid=new_guid,
         liveness=liveness,
         refusals=refusals,
+        guesses=guesses,
     )
 
 
@@ -155,16 +157,6 @@ class Node:
         issuers = (*x509.load_pem_x509_certificates(roots), *x509.load_pem_x509_certificates(chain)[1:])
         # Shared, so that a write finds the verdict that the reading of its request came to.
         liveness = TokenLiveness(schemas.current)
-        passwords = PasswordPrepare(hashing, breach_list=breach_list_of(node))
-        self._audit = AuditNotices(self._store, self._committer, schemas, time.time, reactor.callLater)
-        pipeline = write_pipeline(
-            self._store, schemas, self._committer, self._threads, passwords, liveness, self._audit
-        )
-        trusted = roots + b"".join(_pem(one) for one in x509.load_pem_x509_certificates(chain)[1:])
-        tls = tls_context(chain, configuration.key_path.read_bytes(), trusted)
-        ServerCertificates(
-            self._store, schemas, node, lambda chain, key: tls_context(chain, key, trusted).getContext()
-        ).install(tls.getContext())
         settings = SettingsSource(node, worker.count)
         authenticator = Authenticator(
             schemas.current,
@@ -184,6 +176,23 @@ class Node:
             time.monotonic,
             lambda txn: settings.current(txn, schemas.current(txn)).failure_delay,
         )
+        passwords = PasswordPrepare(hashing, breach_list=breach_list_of(node), guesses=self._sign_ins)
+        self._audit = AuditNotices(self._store, self._committer, schemas, time.time, reactor.callLater)
+        pipeline = write_pipeline(
+            self._store,
+            schemas,
+            self._committer,
+            self._threads,
+            passwords,
+            liveness,
+            self._audit,
+            self._sign_ins,
+        )
+        trusted = roots + b"".join(_pem(one) for one in x509.load_pem_x509_certificates(chain)[1:])
+        tls = tls_context(chain, configuration.key_path.read_bytes(), trusted)
+        ServerCertificates(
+            self._store, schemas, node, lambda chain, key: tls_context(chain, key, trusted).getContext()
+        ).install(tls.getContext())
         self._service = DirectoryService(
             store=self._store,
             schemas=schemas,

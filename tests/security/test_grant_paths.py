@@ -22,7 +22,7 @@ from lightwave.directory.ldap.requests import (
 from lightwave.directory.server import requests
 from node import Node
 from reference import wire
-from serving import PASSWORD, add_user, connect_tls, person, root_dse, signed_in
+from serving import PASSWORD, add_user, change_settings, connect_tls, person, root_dse, signed_in
 
 DISABLED = b"514"  # NORMAL_ACCOUNT and ACCOUNTDISABLE
 PASSWORD_MODIFY = "1.3.6.1.4.1.4203.1.11.1"
@@ -60,6 +60,7 @@ def disabled(promoted_node: Node, tmp_path_factory: pytest.TempPathFactory) -> I
     """A node with eve, who is enabled again before each test."""
     node = promoted_node.copy(tmp_path_factory.mktemp("grants") / "n")
     node.start()
+    change_settings(node, lwFailureDelayMilliseconds=0)  # her refused binds would delay those that follow
     add_user(node, "eve")
     yield node
     node.stop()

@@ -81,6 +81,23 @@ def test_neg_029_failures_of_all_protocols_lock_one_account_for_all(guarded: Nod
         assert way(guarded, name, PASSWORD) == INVALID_CREDENTIALS
 
 
+def test_neg_029_wrong_old_passwords_are_failures_too(guarded: Node) -> None:
+    """The tenth ends the very connection over which the others came."""
+    name = add_user(guarded, "changer")
+    new = "Another 4 people, quite long"
+    asked = wire.extended(PASSWORD_MODIFY, wire.sequence(wire.text("wrong", 0x81), wire.text(new, 0x82)))
+    with connect_tls(guarded) as connection:
+        assert connection.ask(wire.bind(name, PASSWORD)).code == 0
+        for _ in range(9):
+            assert connection.ask(asked).code == UNWILLING
+        assert until(lambda: count(guarded, name) == 9)
+        assert simple(guarded, name, "wrong") == INVALID_CREDENTIALS
+        assert until(lambda: "lockoutTime" in seen(guarded, name, "lockoutTime"))
+        with pytest.raises(wire.ServerClosed):
+            connection.ask(asked)
+    assert simple(guarded, name, PASSWORD) == INVALID_CREDENTIALS
+
+
 def test_neg_029_a_lock_ends_what_is_open_and_an_unlock_lets_in_again(guarded: Node) -> None:
     name = add_user(guarded, "open")
     with connect_tls(guarded) as connection:

@@ -42,6 +42,20 @@ class PreconditionBroken(Exception):
     """What was prepared no longer fits what the entry has become; prepare again."""
 
 
+class WrongOldPassword(DirectoryError):
+    """The old password that was to be proved is another: a guess at it, to be counted.
+
+    account: tenant and entry id of whose it is. was_checked: False where it came too early to be looked at.
+    """
+
+    def __init__(
+        self, code: ResultCode, account: tuple[int, int] | None, *, was_checked: bool = True
+    ) -> None:
+        super().__init__(code, "the old password is wrong")
+        self.account = account
+        self.was_checked = was_checked
+
+
 def log_failure(log: logging.Logger, where: str, error: BaseException) -> None:
     """Log what is our failure and not the client's: with its traceback, unless it is the disk that failed.
 

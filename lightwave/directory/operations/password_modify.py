@@ -27,6 +27,7 @@ from lightwave.directory.operations.gather import (
     referral,
 )
 from lightwave.directory.operations.modify import Gathered
+from lightwave.directory.operations.outcome import WrongOldPassword
 from lightwave.directory.operations.ports import Effect, Plugin, Preparation
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
@@ -111,6 +112,10 @@ class ProvedPreparation:
         """See `Preparation`."""
         try:
             return self.preparation.run()
+        except WrongOldPassword as error:
+            raise WrongOldPassword(
+                ResultCode.UNWILLING_TO_PERFORM, error.account, was_checked=error.was_checked
+            ) from None
         except DirectoryError as error:
             if error.code is ResultCode.NO_SUCH_ATTRIBUTE:
                 raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "the old password is wrong") from None

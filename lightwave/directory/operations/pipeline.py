@@ -39,6 +39,7 @@ from lightwave.directory.operations.outcome import (
     SUCCESS,
     Outcome,
     PreconditionBroken,
+    WrongOldPassword,
     log_failure,
     outcome_of,
 )
@@ -46,6 +47,7 @@ from lightwave.directory.operations.planning import is_prepared, is_surveyed, su
 from lightwave.directory.operations.ports import (
     Commits,
     Effect,
+    Guesses,
     Liveness,
     Plugin,
     Preparation,
@@ -92,6 +94,7 @@ class WritePipeline:
         *,
         new_guid: Callable[[], bytes] = lambda: uuid.uuid4().bytes,
         refusals: Refusals | None = None,
+        guesses: Guesses | None = None,
     ) -> None:
         self._store = store
         self._committer = committer
@@ -102,6 +105,7 @@ class WritePipeline:
         self._new_guid = new_guid
         self._liveness = liveness
         self._refusals = refusals
+        self._guesses = guesses
         self.groups = WriteGroups(_Steps(self._plan, self._apply_any, self._finish), committer, threads)
         self.tree_deletions = TreeDeletions(store, committer, schemas, self._plugins, threads, liveness)
 
@@ -293,7 +297,15 @@ class WritePipeline:
     def _finish(
         self, context: Context, result: Outcome | BaseException, done: Done, request: object = None
     ) -> None:
-        """The one exit: every outcome passes here once, is logged where it is our fault, and goes to `done`."""
+        """The one exit: every outcome passes here once, is logged where it is our fault, and goes to `done`.
+
+        A wrong old password is counted first, and perhaps answered late.
+        """
+        if isinstance(result, WrongOldPassword) and self._guesses is not None and result.account is not None:
+            refused = DirectoryError(result.code, result.message, controls=result.controls)
+            answer = partial(self._finish, context, refused, done, request)
+            self._guesses.guessed(result.account, context.peer, answer, was_checked=result.was_checked)
+            return
         outcome = outcome_of(result, context.correlation) if isinstance(result, BaseException) else result
         if outcome.error is not None:
             log_failure(_log, f"a write of {context.correlation or 'the server'} failed", outcome.error)

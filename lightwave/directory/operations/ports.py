@@ -139,6 +139,18 @@ class Threads(Protocol):
         """
 
 
+class Guesses(Protocol):
+    """Counts wrong passwords, over all protocols."""
+
+    def is_early(self, txn: ReadTransaction, account: tuple[int, int], peer: str) -> bool:
+        """Whether so many failed before, from the address `peer`, that another is not looked at yet."""
+
+    def guessed(
+        self, account: tuple[int, int], peer: str, then: Callable[[], None], *, was_checked: bool
+    ) -> None:
+        """Count a wrong one, and call `then` when it is to be answered."""
+
+
 class Commits(Protocol):
     """The committer's side that operations use."""
 
