@@ -20,6 +20,7 @@ from cryptography import x509
 from twisted.internet import defer
 from twisted.python.log import PythonLoggingObserver
 
+from lightwave.directory.operations.completion import Completion
 from lightwave.directory.operations.computed import provide
 from lightwave.directory.operations.indexing import IndexBuilder
 from lightwave.directory.operations.pipeline import WritePipeline
@@ -220,6 +221,7 @@ class Node:
         self._heart = Heart(worker, self._count_connections, time.monotonic, reactor.callLater)
         self._committer.when_committed.append(self._service.followers.wake)
         self._upkeep = (
+            Completion(self._store, schemas, self._committer, new_guid),
             IndexBuilder(self._store, schemas, self._committer),
             Sweep(self._store, schemas, self._committer, time.time),
             Purge(self._store, self._committer, time.time),

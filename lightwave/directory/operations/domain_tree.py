@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from lightwave.directory.access.sid import BUILTIN
+from lightwave.directory.access.sid import BUILTIN, Sid
 from lightwave.directory.ldap.dn import format_dn
 from lightwave.directory.operations.builtin_principals import (
     add_administrator,
@@ -71,6 +71,11 @@ def build_domain(builder: EntryBuilder, dn: bytes) -> BuiltDomain:
     """Adds a domain's naming context and all that it begins with. dn: dc=acme,dc=example."""
     domain = new_domain_sid(builder.new_guid())
     root = builder.add(dn, ["top", "domain", "domainDNS"], context=True, objectSid=domain)
+    return fill_domain(builder, dn, root, domain)
+
+
+def fill_domain(builder: EntryBuilder, dn: bytes, root: int, domain: Sid) -> BuiltDomain:
+    """Adds what stands in a naming context with this root (an entry id) and this SID."""
     _add_containers(builder, dn)
     _add_policies(builder, dn)
     add_rid_manager(builder, dn, root)

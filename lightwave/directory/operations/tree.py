@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lightwave.directory.operations.completion import mark_complete
 from lightwave.directory.operations.domain_tree import add_deleted_objects, build_domain
 from lightwave.directory.operations.entry_builder import EntryBuilder
 from lightwave.directory.operations.plugins.index_definitions import (
@@ -105,6 +106,7 @@ def create_tree(
     add_operators(builder, domain.dn)
     for name, kinds, is_unique in DEFAULT_INDEXES:
         _add_index(builder, name, kinds, is_unique=is_unique)
+    mark_complete(txn)
     return Tree(tenant, built.administrator, built.administrator_dn, node)
 
 

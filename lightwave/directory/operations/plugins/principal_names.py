@@ -145,7 +145,8 @@ class _Names:
                     continue
                 if oid == SAM_ACCOUNT_NAME and (b"@" in form or b"/" in form):
                     continue
-                self._check_index(number)
+                if oid != ALIAS:  # its index was there before any alias was, whether or not it is complete
+                    self._check_index(number)
                 for entry_id in txn.index_ids(self._tenant, number, IndexKind.EQUALITY, form):
                     if (
                         entry_id != self._entry_id
