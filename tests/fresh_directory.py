@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from lightwave.directory.access.sid import AUTHENTICATED_USERS, BUILTIN_ADMINISTRATORS, EVERYONE
 from lightwave.directory.access.token import ANONYMOUS, AuthenticatedBy, Token
 from lightwave.directory.ldap.controls import Control
 from lightwave.directory.ldap.messages import (
@@ -38,6 +39,10 @@ from lightwave.directory.store.writing import WriteTransaction
 
 T = TypeVar("T")
 
+ADMINISTRATORS_SIDS = frozenset({BUILTIN_ADMINISTRATORS, AUTHENTICATED_USERS, EVERYONE})
+"""of a member of Administrators"""
+SIGNED_IN_SIDS = frozenset({AUTHENTICATED_USERS, EVERYONE})
+"""of an account that is in no group"""
 BUILTIN = Schema.load_builtin()
 BASE = b"dc=lightwave,dc=local"
 START = 1_795_000_000.0
@@ -140,6 +145,8 @@ class Directory:
             is_administrator=True,
             is_anonymous=False,
             authenticated_by=AuthenticatedBy.PASSWORD,
+            sids=ADMINISTRATORS_SIDS,
+            entry_ids=frozenset({self.tree.administrator}),
         )
 
     def context(self, *, anonymous: bool = False, controls: tuple[Control, ...] = ()) -> Context:

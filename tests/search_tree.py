@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+from lightwave.directory.access.sid import AUTHENTICATED_USERS, BUILTIN_ADMINISTRATORS, EVERYONE
 from lightwave.directory.access.token import ANONYMOUS, AuthenticatedBy, Token
 from lightwave.directory.ldap.client_messages import SearchEntry, decode_response
 from lightwave.directory.ldap.filters import parse_filter
@@ -36,6 +37,10 @@ def token(tenant: int, *, administrator: bool = True, entry_id: int = 999) -> To
         is_administrator=administrator,
         is_anonymous=False,
         authenticated_by=AuthenticatedBy.PASSWORD,
+        sids=frozenset(
+            {AUTHENTICATED_USERS, EVERYONE} | ({BUILTIN_ADMINISTRATORS} if administrator else set())
+        ),
+        entry_ids=frozenset() if entry_id is None else frozenset({entry_id}),
     )
 
 

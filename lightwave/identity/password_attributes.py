@@ -16,6 +16,8 @@ from lightwave.directory.ldap.messages import AddRequest, ModifyKind, ModifyRequ
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.ports import Guesses, Preparation, Target, WriteRequest
+from lightwave.directory.schema.errors import InvalidValue
+from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.identity.account_names import names_of_addition, names_of_entry
@@ -79,8 +81,9 @@ class PasswordPrepare:
         changes = _password_changes(schema, request)
         if not changes:
             return None
+        may_be_hashed = context.token.administers(_tenant_of(txn, schema, request, target))
         for change in changes:
-            _check_change(change, context)
+            _check_change(change, context, may_be_hashed=may_be_hashed)
         credentials = read_credentials(txn, target.tenant, target.entry_id) if target is not None else None
         account = (target.tenant, target.entry_id) if target is not None else None
         return PasswordPreparation(
@@ -172,7 +175,18 @@ def _password_changes(schema: Schema, request: WriteRequest) -> tuple[PasswordCh
     return tuple(changes)
 
 
-def _check_change(change: PasswordChange, context: Context) -> None:
+def _tenant_of(txn: ReadTransaction, schema: Schema, request: WriteRequest, target: Target | None) -> int:
+    """Whose entry it is, or will be; 0 where nobody's could be of this name."""
+    if target is not None:
+        return target.tenant
+    try:
+        found = txn.context_above(normalise_dn_text(schema, request.dn))
+    except InvalidValue:
+        return 0
+    return 0 if found is None else found[1].tenant
+
+
+def _check_change(change: PasswordChange, context: Context, *, may_be_hashed: bool) -> None:
     if change.kind not in (ModifyKind.ADD, ModifyKind.DELETE, ModifyKind.REPLACE):
         raise DirectoryError(ResultCode.CONSTRAINT_VIOLATION, "a password can't be incremented")
     if len(change.values) > MAX_VERIFIERS:
@@ -188,7 +202,7 @@ def _check_change(change: PasswordChange, context: Context) -> None:
     for value in change.values:
         if clear_text(value) is not None:
             continue
-        if not context.token.is_administrator:
+        if not may_be_hashed:
             raise DirectoryError(
                 ResultCode.CONSTRAINT_VIOLATION, "hashed passwords are taken from administrators only"
             )

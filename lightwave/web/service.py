@@ -121,7 +121,7 @@ class WebService:
 
 def check_access(token: Token, access: Access, request: Request) -> None:
     """Raises Problem (401, 403) unless the caller may call what `access` allows."""
-    if access is Access.ANYBODY or token.is_administrator:
+    if access is Access.ANYBODY or token.is_system_administrator:
         return
     if access is Access.LOCAL and is_on_this_machine(request):
         return

@@ -14,7 +14,6 @@ import pytest
 
 from accounts import ADMINISTRATOR, ANN, BASE, BOB, NOW, SCHEMA, SECRET, Accounts, authenticator
 from lightwave.directory.access.decision import decide
-from lightwave.directory.access.descriptor import ORDINARY
 from lightwave.directory.access.rights import Right
 from lightwave.directory.access.token import ANONYMOUS
 from lightwave.directory.ldap.result import ResultCode
@@ -117,10 +116,11 @@ def test_neg_013_a_failed_authentication_leaves_no_token(accounts: Accounts) -> 
     """There is nothing to fall back to: a failure is an exception, and the anonymous token has no rights."""
     with accounts.store.read() as txn:
         token = authenticator().authenticate(txn, SimpleClaim(ADMINISTRATOR, SECRET), TLS, NOW)
-        assert decide(token, ORDINARY).allows(Right.WRITE_PROPERTY)
+        place = (accounts.tenant, accounts.base)
+        assert decide(txn, SCHEMA, token, *place).allows(Right.WRITE_PROPERTY)
         with pytest.raises(AuthenticationFailed):
             authenticator().authenticate(txn, SimpleClaim(ADMINISTRATOR, b"wrong"), TLS, NOW)
-    assert decide(ANONYMOUS, ORDINARY).rights is Right.NONE
+        assert decide(txn, SCHEMA, ANONYMOUS, *place).rights == Right.NONE
 
 
 @pytest.mark.parametrize(

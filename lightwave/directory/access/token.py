@@ -73,6 +73,10 @@ class Token:
         """An administrator of the tenant that the system's own settings belong to."""
         return self.is_administrator and self.tenant == SYSTEM_TENANT
 
+    def administers(self, tenant: int) -> bool:
+        """Whether it is an administrator of `tenant` itself, for whom rules are relaxed there."""
+        return self.bypass or (self.is_administrator and self.tenant == tenant)
+
     def bypasses(self, tenant: int) -> bool:
         """Whether descriptors of `tenant` are not asked: the owner of the machine gets into the system tenant whatever
         they say, and in no other without opening the store himself.

@@ -10,21 +10,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.dn import RDN, DNSyntaxError, format_rdn, parse_dn
 from lightwave.directory.ldap.messages import AddRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.changes import resolve_link
 from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.descriptors import initial_descriptor
 from lightwave.directory.operations.drafts import Attributes, DraftEntry
 from lightwave.directory.operations.gather import (
     ALIAS,
     REFERRAL,
     SUBENTRY,
     check_naming_types,
-    check_right,
     check_user_modification,
+    check_visible,
     classes_of,
+    denied,
     describe,
     hide_deleted,
     missing,
@@ -34,10 +35,17 @@ from lightwave.directory.operations.gather import (
 from lightwave.directory.operations.plugins.operational import creation_attributes
 from lightwave.directory.operations.plugins.tombstones import is_deleted_objects
 from lightwave.directory.operations.ports import Effect, Plugin, Target
-from lightwave.directory.operations.relax_rules import is_free_in_add, is_relaxed, set_apart
+from lightwave.directory.operations.relax_rules import (
+    check_may_relax_in,
+    is_free_in_add,
+    is_relaxed,
+    set_apart,
+)
 from lightwave.directory.schema.attribute import AttributeDescription
 from lightwave.directory.schema.checks import check_entry
+from lightwave.directory.schema.classset import class_set
 from lightwave.directory.schema.normalisation import NormalisedDN
+from lightwave.directory.schema.objectclass import ObjectClass
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.errors import EntryExists, NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
@@ -99,11 +107,16 @@ def _check_type(description: AttributeDescription) -> None:
 
 
 def find_superior(
-    txn: ReadTransaction, schema: Schema, context: Context, name: NormalisedDN
+    txn: ReadTransaction,
+    schema: Schema,
+    context: Context,
+    name: NormalisedDN,
+    structural: ObjectClass | None,
 ) -> tuple[int, int]:
     """(tenant, entry id) of the entry below which `name` would stand; raises DirectoryError.
 
-    Access is decided here: the right to create children.
+    Access is decided here: the right to create children of the structural class; None where that is not known, and
+    then whether any can be created.
     """
     try:
         tenant, parent = txn.find(name[1:])
@@ -114,7 +127,11 @@ def find_superior(
     record = txn.record(tenant, parent)
     if record.flags & TOMBSTONE:
         hide_deleted(txn, schema, context, tenant, parent)
-    check_right(txn, schema, context, tenant, parent, record, Right.CREATE_CHILD)
+    decision = check_visible(txn, schema, context, tenant, parent, record)
+    if (structural is None and not decision.creatable) or (
+        structural is not None and structural.oid not in decision.creatable
+    ):
+        raise denied(context)
     classes = classes_of(txn, schema, record).oids
     dn = txn.dn(tenant, parent, record)
     if REFERRAL in classes and not context.manages_dsa_it:
@@ -126,6 +143,15 @@ def find_superior(
     if record.flags & TOMBSTONE or is_deleted_objects(txn, schema, tenant, record):
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "only deletion puts entries there")
     return tenant, parent
+
+
+def structural_class(parsed: ParsedEntry) -> ObjectClass | None:
+    """The structural class of the entry that is asked for; None where its classes can't stand together."""
+    values = parsed.attributes.get(parsed.schema.object_class_description)
+    try:
+        return None if values is None else class_set(parsed.schema, values).structural
+    except DirectoryError:
+        return None
 
 
 def apply(
@@ -145,7 +171,10 @@ def apply(
     if parsed is None or parsed.schema is not schema:
         parsed = parse(schema, request, relaxed=context.controls != () and is_relaxed(context))
     try:
-        tenant, parent = find_superior(txn, schema, context, parsed.name)
+        structural = structural_class(parsed)
+        tenant, parent = find_superior(txn, schema, context, parsed.name, structural)
+        if parsed.relaxed:
+            check_may_relax_in(context, tenant)
     except DirectoryError as refusal:
         if refusal.code is ResultCode.NO_SUCH_OBJECT:
             check_entry(schema, parsed.attributes, parsed.rdn)  # slapd judges the entry before its place
@@ -212,7 +241,14 @@ def new_entry(txn: WriteTransaction, context: Context, draft: DraftEntry, change
         links,
         DYNAMIC if draft.expires is not None else 0,
         draft.expires,
+        _descriptor(txn, context, draft),
     )
+
+
+def _descriptor(txn: WriteTransaction, context: Context, draft: DraftEntry) -> int:
+    values = draft.attributes[draft.schema.object_class_description]
+    classes = class_set(draft.schema, values)
+    return initial_descriptor(txn, draft.schema, context.token, draft.tenant, draft.parent, classes)
 
 
 def apply_effects(txn: WriteTransaction, target: Target, change: Change, effects: Sequence[Effect]) -> None:

@@ -7,6 +7,8 @@ nothing in aliasProblem (for a base) or is passed over (while searching).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.sources import Children, Indexed, Source, Subtree, every
 from lightwave.directory.schema.errors import InvalidValue
@@ -24,6 +26,10 @@ MOST_TARGETS = 1_000
 """bases that aliases may add to one search"""
 
 
+Sees = Callable[[int, int], bool]
+"""(tenant, entry id) -> whether the requester sees the entry; to him an alias that he does not see is no alias"""
+
+
 def aliased_name(txn: ReadTransaction, tenant: int, entry_id: int) -> bytes | None:
     """aliasedObjectName of an entry; None when it is no alias."""
     number = txn.attribute_number(ALIASED_OBJECT_NAME)
@@ -34,7 +40,11 @@ def aliased_name(txn: ReadTransaction, tenant: int, entry_id: int) -> bytes | No
 
 
 def resolve_base(
-    txn: ReadTransaction, schema: Schema, name: NormalisedDN, found: tuple[int, int] | None
+    txn: ReadTransaction,
+    schema: Schema,
+    name: NormalisedDN,
+    found: tuple[int, int] | None,
+    sees: Sees,
 ) -> tuple[int, int]:
     """The entry that `name` leads to when aliases on its way are followed.
 
@@ -49,13 +59,13 @@ def resolve_base(
                 if not error.matched_entry_id:
                     raise
                 matched = _matched(error)
-                target = aliased_name(txn, *matched)
+                target = aliased_name(txn, *matched) if sees(*matched) else None
                 if target is None:
                     raise
                 depth = len(txn.normalised_dn(*matched))
                 name = (*name[: len(name) - depth], *_target_name(schema, target))
                 continue
-        target = aliased_name(txn, *found)
+        target = aliased_name(txn, *found) if sees(*found) else None
         if target is None:
             return found
         name = _target_name(schema, target)
@@ -63,7 +73,11 @@ def resolve_base(
         try:
             found = txn.find(name)
         except NoSuchEntry as error:
-            if error.matched_entry_id and aliased_name(txn, *_matched(error)) is not None:
+            if (
+                error.matched_entry_id
+                and sees(*_matched(error))
+                and aliased_name(txn, *_matched(error)) is not None
+            ):
                 continue  # a further alias on the way
             raise DirectoryError(ResultCode.ALIAS_PROBLEM, "the alias names no entry") from None
     raise DirectoryError(ResultCode.LOOP_DETECT, "aliases lead in a circle")
@@ -81,7 +95,7 @@ def _target_name(schema: Schema, target: bytes) -> NormalisedDN:
 
 
 def alias_targets(
-    txn: ReadTransaction, schema: Schema, tenant: int, base: int, scope: int
+    txn: ReadTransaction, schema: Schema, tenant: int, base: int, scope: int, sees: Sees
 ) -> list[int] | None:
     """Entries that aliases in the scope name, those reached through further aliases included.
 
@@ -95,7 +109,7 @@ def alias_targets(
         top, one_scope = waiting.pop()
         for entry_id in _aliases_below(txn, schema, tenant, top, one_scope):
             any_alias = True
-            target = _followed(txn, schema, tenant, entry_id)
+            target = _followed(txn, schema, tenant, entry_id, sees) if sees(tenant, entry_id) else None
             if target is None or target in seen:
                 continue
             seen.add(target)
@@ -107,13 +121,13 @@ def alias_targets(
     return targets if any_alias else None
 
 
-def _followed(txn: ReadTransaction, schema: Schema, tenant: int, entry_id: int) -> int | None:
+def _followed(txn: ReadTransaction, schema: Schema, tenant: int, entry_id: int, sees: Sees) -> int | None:
     """Where an alias ends; None when it names nothing, leads in a circle or out of the tenant."""
     target = aliased_name(txn, tenant, entry_id)
     if target is None:
         return None
     try:
-        found_tenant, found = resolve_base(txn, schema, _target_name(schema, target), None)
+        found_tenant, found = resolve_base(txn, schema, _target_name(schema, target), None, sees)
     except (NoSuchEntry, DirectoryError):
         return None
     return found if found_tenant == tenant else None

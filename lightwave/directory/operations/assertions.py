@@ -8,15 +8,13 @@ can't see: what he may not read, and secrets, are Undefined, and Undefined fails
 from __future__ import annotations
 
 from lightwave.directory.access.attribute_set import AttributeSet
-from lightwave.directory.access.decision import decide, relation_of
-from lightwave.directory.access.descriptor import effective_descriptor
-from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.filters import Filter
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.ldap.search_controls import ASSERTION, decode_assertion
 from lightwave.directory.operations.attribute_table import table_of_entry
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.gather import visible
 from lightwave.directory.operations.resolved_filter import Resolver
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
@@ -47,10 +45,8 @@ def check_assertion(
     readable: the attributes that the requester may read, where that was decided already.
     """
     if readable is None:
-        token = context.token
-        descriptor = effective_descriptor(txn, tenant, entry_id, record)
-        decision = decide(token, descriptor, relation_of(token, tenant, entry_id))
-        if not decision.allows(Right.READ_PROPERTY):
+        decision = visible(txn, schema, context, tenant, entry_id, record)
+        if decision is None:
             raise _failed()
         readable = decision.readable
     table = table_of_entry(txn, schema, tenant, entry_id, record)

@@ -324,7 +324,7 @@ class _Placer:
         txn, name = self._txn, candidate.name
         schema = self._schemas.current(txn)
         try:
-            superior = add.find_superior(txn, schema, self._context, name)
+            superior = add.find_superior(txn, schema, self._context, name, candidate.checked.structural)
         except DirectoryError as error:
             if error.code is ResultCode.ENTRY_ALREADY_EXISTS:
                 known = txn.context(name)

@@ -38,11 +38,13 @@ class Candidate:
         self.now = now
 
     def computed(self, attribute: AttributeType) -> list[bytes]:
-        """Values of an operational attribute that no record holds."""
+        """Values of an operational attribute that no record holds; none where the requester may not read it."""
+        if self.readable is not ALL and attribute.oid not in self.readable:
+            return []
         return computed_values(
             self.txn, self.schema, self.tenant, self.entry_id, self.record, attribute, self.now()
         )
 
-    def may_read(self, number: int) -> bool:
-        """Whether the requester may read the attribute `number` of this entry."""
+    def may_read(self, number: int | str) -> bool:
+        """Whether the requester may read the attribute `number` of this entry, or the type with this OID."""
         return self.readable is ALL or number in self.readable

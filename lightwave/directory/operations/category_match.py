@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import final
 
-from lightwave.directory.operations.ad_attributes import category_of_class, structural_class
+from lightwave.directory.operations.ad_attributes import (
+    OBJECT_CATEGORY,
+    category_of_class,
+    structural_class,
+)
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.subject import Subject
 
@@ -19,6 +23,8 @@ class CategoryMatch:
         self._category = category.lower()
 
     def matches(self, candidate: Candidate) -> bool | None:
+        if not candidate.may_read(OBJECT_CATEGORY):
+            return None
         name = structural_class(
             Subject(
                 candidate.txn, candidate.schema, candidate.tenant, candidate.entry_id, candidate.record, 0.0

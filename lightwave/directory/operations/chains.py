@@ -14,6 +14,7 @@ from itertools import islice
 from typing import final
 
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations.ad_attributes import MEMBERSHIPS
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.computed import member_numbers
 from lightwave.directory.operations.sources import BATCH
@@ -141,6 +142,8 @@ class MembershipMatch:
         self.is_direct = is_direct
 
     def matches(self, candidate: Candidate) -> bool | None:
+        if not candidate.may_read(MEMBERSHIPS[self.is_direct]):
+            return None
         tenant, group = self.target
         if tenant != candidate.tenant or group == candidate.entry_id:
             return False

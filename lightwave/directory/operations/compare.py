@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from lightwave.directory.access.attribute_set import AttributeSet
 from lightwave.directory.ldap.messages import CompareRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.assertions import asserted_filter, check_assertion
@@ -16,12 +17,10 @@ from lightwave.directory.operations.computed import computed_values
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.gather import (
     Place,
-    check_attribute_right,
-    check_visible,
+    check_readable,
     describe,
     description_of,
-    find,
-    hide_deleted,
+    find_visible,
     is_referral,
     referral,
 )
@@ -32,7 +31,7 @@ from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
-from lightwave.directory.store.record import TOMBSTONE, Record, RecordFlag
+from lightwave.directory.store.record import Record, RecordFlag
 
 
 class _Subject(NamedTuple):
@@ -41,6 +40,7 @@ class _Subject(NamedTuple):
     context: Context
     place: Place
     record: Record
+    readable: AttributeSet
 
 
 def compare(txn: ReadTransaction, schema: Schema, context: Context, request: CompareRequest) -> Outcome:
@@ -53,11 +53,7 @@ def compare(txn: ReadTransaction, schema: Schema, context: Context, request: Com
 
 
 def _compare(txn: ReadTransaction, schema: Schema, context: Context, request: CompareRequest) -> bool:
-    place = find(txn, schema, context, request.dn)
-    record = txn.record(place.tenant, place.entry_id)
-    if record.flags & TOMBSTONE:
-        hide_deleted(txn, schema, context, place.tenant, place.entry_id)
-    decision = check_visible(txn, schema, context, place.tenant, place.entry_id, record)
+    place, record, decision = find_visible(txn, schema, context, request.dn)
     if not context.manages_dsa_it and is_referral(txn, schema, record):
         raise referral(txn, txn.dn(place.tenant, place.entry_id), record)
     wanted = describe(schema, request.attribute)
@@ -73,7 +69,7 @@ def _compare(txn: ReadTransaction, schema: Schema, context: Context, request: Co
             asserted_too,
             readable=decision.readable,
         )
-    check_attribute_right(txn, context, decision.readable, wanted)
+    check_readable(txn, context, decision.readable, wanted)
     if wanted.type.is_secret:
         return False
     if wanted.type.equality is None:
@@ -85,7 +81,7 @@ def _compare(txn: ReadTransaction, schema: Schema, context: Context, request: Co
         raise DirectoryError(
             ResultCode.INVALID_ATTRIBUTE_SYNTAX, f"{wanted.text}: invalid assertion value"
         ) from error
-    subject = _Subject(txn, schema, context, place, record)
+    subject = _Subject(txn, schema, context, place, record, decision.readable)
     found = _holds(subject, wanted, asserted, request.value)
     if found is None:
         raise DirectoryError(ResultCode.NO_SUCH_ATTRIBUTE, f"{wanted.text}: no such attribute")
@@ -98,11 +94,13 @@ def _holds(subject: _Subject, wanted: AttributeDescription, asserted: bytes, val
     values: list[bytes] = []
     for number in record.numbers():
         description = description_of(txn, schema, number)
-        if description is not None and description.matches(wanted):
+        if number in subject.readable and description is not None and description.matches(wanted):
             values += record.values(number)
     if not wanted.options:
         now = subject.context.now()
         for subtype in schema.subtypes(wanted.type):
+            if subtype.oid not in subject.readable:
+                continue
             values += computed_values(txn, schema, place.tenant, place.entry_id, record, subtype, now)
     if asserted in map(wanted.type.normalise, values):
         return True
@@ -123,7 +121,9 @@ def _holds_link(subject: _Subject, wanted: AttributeDescription, value: bytes) -
         target = None
     for subtype in schema.subtypes(wanted.type):
         number = txn.attribute_number(subtype.oid) if subtype.is_link else None
-        if number is None or not txn.link_count(place.tenant, place.entry_id, number):
+        if number is None or number not in subject.readable:
+            continue
+        if not txn.link_count(place.tenant, place.entry_id, number):
             continue
         has_any = True
         if target is not None and target[0] == place.tenant and txn.has_link(*place[:2], number, target[1]):

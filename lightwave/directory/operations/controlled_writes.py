@@ -14,14 +14,13 @@ from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.ldap.update_controls import POST_READ, PRE_READ, RELAX_RULES
 from lightwave.directory.operations.assertions import asserted_filter, check_assertion
 from lightwave.directory.operations.context import Context
-from lightwave.directory.operations.gather import Place, find, hide_deleted, is_referral
+from lightwave.directory.operations.gather import Place, find, find_visible, is_referral
 from lightwave.directory.operations.ports import WriteRequest
 from lightwave.directory.operations.read_entry import read_entry
 from lightwave.directory.operations.relax_rules import check_may_relax
 from lightwave.directory.operations.request_controls import check_controls
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
-from lightwave.directory.store.record import TOMBSTONE
 
 
 class WriteControls:
@@ -47,10 +46,7 @@ class WriteControls:
         wanted = self._assertion is not None or PRE_READ in self._values or POST_READ in self._values
         if not wanted or not isinstance(request, ModifyRequest | DeleteRequest | ModifyDNRequest):
             return
-        place = find(txn, schema, self._context, request.dn)
-        record = txn.record(place.tenant, place.entry_id)
-        if record.flags & TOMBSTONE:
-            hide_deleted(txn, schema, self._context, place.tenant, place.entry_id)
+        place, record, _ = find_visible(txn, schema, self._context, request.dn)
         if not self._context.manages_dsa_it and is_referral(txn, schema, record):
             return  # the write itself ends in the referral
         self._place = place

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lightwave.directory.access.decision import decide
 from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.messages import DeleteRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
@@ -17,11 +18,10 @@ from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.drafts import DraftDelete
 from lightwave.directory.operations.gather import (
     REFERRAL,
-    check_right,
+    check_visible,
     classes_of,
     denied,
-    find,
-    hide_deleted,
+    find_visible,
     referral,
 )
 from lightwave.directory.operations.plugins.tombstones import bury
@@ -40,10 +40,7 @@ def apply(
     plugins: Sequence[Plugin] = (),
 ) -> None:
     """Deletes an entry; raises DirectoryError, and then nothing may be committed."""
-    place = find(txn, schema, context, request.dn)
-    record = txn.record(place.tenant, place.entry_id)
-    if record.flags & TOMBSTONE:
-        hide_deleted(txn, schema, context, place.tenant, place.entry_id)
+    place, record, _ = find_visible(txn, schema, context, request.dn)
     classes = classes_of(txn, schema, record)
     dn = txn.dn(place.tenant, place.entry_id, record)
     if REFERRAL in classes.oids and not context.manages_dsa_it:
@@ -64,10 +61,15 @@ def apply(
 def check_access(
     txn: ReadTransaction, schema: Schema, context: Context, tenant: int, entry_id: int, record: Record
 ) -> None:
-    """MS-ADTS §5.1.3: the right to delete the entry, or to delete children of its superior."""
-    try:
-        check_right(txn, schema, context, tenant, entry_id, record, Right.DELETE)
-    except DirectoryError:
-        if not record.parent:
-            raise denied(context) from None
-        check_right(txn, schema, context, tenant, record.parent, None, Right.DELETE_CHILD)
+    """[MS-ADTS] 3.1.1.5.5: the right to delete the entry, or to delete children of its class of its superior.
+
+    noSuchObject for an entry that the requester may not see.
+    """
+    decision = check_visible(txn, schema, context, tenant, entry_id, record)
+    if decision.allows(Right.DELETE):
+        return
+    if record.parent:
+        above = decide(txn, schema, context.token, tenant, record.parent)
+        if classes_of(txn, schema, record).structural.oid in above.deletable:
+            return
+    raise denied(context)

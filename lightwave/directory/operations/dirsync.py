@@ -9,8 +9,8 @@ A run of several answers compares with the position where it began. Its cookie h
 on from; the cookie at the end of a run holds the position of the end. With a cookie of another store, or one from
 before the tombstones' lifetime, everything comes again.
 
-Flags: ancestors first and incremental values are served. Object security is taken and changes nothing, for who may
-ask sees all; public data only never did anything.
+Flags: ancestors first and incremental values are served. With object security a client needs no right to replicate
+and gets what he may read anyway; public data only never did anything.
 """
 
 from __future__ import annotations
@@ -19,12 +19,17 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from lightwave.directory.access.attribute_set import ALL
+from lightwave.directory.access.control_rights import GET_CHANGES, GET_CHANGES_ALL
+from lightwave.directory.access.decision import decide
+from lightwave.directory.access.schema_types import schema_types
 from lightwave.directory.ldap.requests import SCOPE_SUBTREE, SearchRequest
 from lightwave.directory.ldap.responses import encode_entry
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.ldap.sync_controls import (
     ANCESTORS_FIRST,
     INCREMENTAL_VALUES,
+    OBJECT_SECURITY,
     DirSyncRequest,
     dirsync_answer,
 )
@@ -32,7 +37,7 @@ from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.following import ChangeFeed, Follower
 from lightwave.directory.operations.plugins.tombstones import LIFETIME
-from lightwave.directory.operations.search import Search, Searches
+from lightwave.directory.operations.search import Search, Searches, Shape
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.change_rows import PendingChange, latest_clock
 from lightwave.directory.store.clock import clock_seconds
@@ -97,8 +102,6 @@ class DirSync(Follower):
         request: SearchRequest,
         asked: DirSyncRequest,
     ) -> None:
-        if not context.token.is_administrator:
-            raise DirectoryError(ResultCode.INSUFFICIENT_ACCESS_RIGHTS, "only administrators may replicate")
         if request.scope != SCOPE_SUBTREE:
             raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "DirSync takes the whole subtree")
         self._asked = asked
@@ -114,6 +117,24 @@ class DirSync(Follower):
         super().__init__(searches, feed, txn, schema, context, message_id, request)
         if not txn.record(self.tenant, self._base).flags & CONTEXT:
             raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "DirSync begins at a naming context")
+
+    def _new_search(self, request: SearchRequest, shape: Shape) -> Search:
+        """[MS-ADTS] 3.1.1.3.4.1.3: reading all takes a control access right, and what is confidential another one."""
+        search = super()._new_search(request, shape)
+        tenant, base = search.place
+        txn, schema = self._txn, self._schema
+        rights = decide(txn, schema, self._context.token, tenant, base).control_rights
+        if GET_CHANGES in rights:
+            keys = txn.attribute_key_mapping()
+            search.grant(
+                ALL if GET_CHANGES_ALL in rights else schema_types(schema).without_confidential(keys)
+            )
+        elif not self._asked.flags & OBJECT_SECURITY:
+            raise DirectoryError(
+                ResultCode.INSUFFICIENT_ACCESS_RIGHTS,
+                "replicating takes the right DS-Replication-Get-Changes, or the object security flag",
+            )
+        return search
 
     @property
     def persists(self) -> bool:
@@ -195,12 +216,16 @@ class DirSync(Follower):
         for number, encoded in record.attributes():
             if number in table.links or (wanted is not None and number not in wanted):
                 continue
+            if not candidate.may_read(number):
+                continue
             if is_new or _changed_at(stamps, number) > clock:
                 parts.append(encoded)
         if not is_new:
             held = record.numbers()
             for number, stamp in stamps.attributes.items():
                 gone = number not in held and number not in table.links
+                if not candidate.may_read(number):
+                    continue
                 if gone and stamp.clock > clock and (wanted is None or number in wanted):
                     description = table.description(number)
                     if description is not None:
@@ -215,7 +240,7 @@ class DirSync(Follower):
         """A link attribute: whole, or with incremental values what came and what went (`;range=1-1`, `0-0`)."""
         txn, tenant, entry_id = candidate.txn, candidate.tenant, candidate.entry_id
         description = self._search.table.description(number)
-        if description is None:
+        if description is None or not candidate.may_read(number):
             return []
         clock, name = self._place.clock, description.text.encode()
         present: list[int] = []

@@ -6,11 +6,10 @@ The same sweep purges tombstones at the end of their lifetime.
 
 from __future__ import annotations
 
-from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.drafts import RefreshRequest
-from lightwave.directory.operations.gather import check_right, find, hide_deleted
+from lightwave.directory.operations.gather import ENTRY_TTL, denied, find_visible
 from lightwave.directory.operations.outcome import Outcome
 from lightwave.directory.operations.plugins.dynamic_entries import bounded_ttl
 from lightwave.directory.schema.schema import Schema
@@ -50,11 +49,9 @@ def apply(txn: WriteTransaction, schema: Schema, context: Context, request: Refr
     """Gives a dynamic entry more time; raises DirectoryError."""
     if request.ttl <= 0:
         raise DirectoryError(ResultCode.CONSTRAINT_VIOLATION, "requestTtl must be positive")
-    place = find(txn, schema, context, request.dn)
-    record = txn.record(place.tenant, place.entry_id)
-    if record.flags & TOMBSTONE:
-        hide_deleted(txn, schema, context, place.tenant, place.entry_id)
-    check_right(txn, schema, context, place.tenant, place.entry_id, record, Right.WRITE_PROPERTY)
+    place, record, decision = find_visible(txn, schema, context, request.dn)
+    if ENTRY_TTL not in decision.writable:
+        raise denied(context)
     if not record.flags & DYNAMIC or record.flags & TOMBSTONE:
         raise DirectoryError(ResultCode.OBJECT_CLASS_VIOLATION, "the entry is not dynamic")
     ttl = bounded_ttl(request.ttl)

@@ -42,11 +42,13 @@ class ExtendedNames:
 
     def __call__(self, search: Search, candidate: Candidate) -> bytes:
         txn, record = candidate.txn, candidate.record
-        parts = [self._attribute(candidate, one) for one in split_run(search.attributes_of(candidate))]
+        parts = [
+            self._attribute(search, candidate, one) for one in split_run(search.attributes_of(candidate))
+        ]
         dn = self._prefix(txn, record) + txn.dn(candidate.tenant, candidate.entry_id, record)
         return encode_entry(search.message_id, dn, b"".join(parts))
 
-    def _attribute(self, candidate: Candidate, encoded: bytes) -> bytes:
+    def _attribute(self, search: Search, candidate: Candidate, encoded: bytes) -> bytes:
         name, values = name_and_values(encoded)
         description = description_of_name(self._schema, name)
         if description is None or description.type.syntax.oid != _DN:
@@ -54,15 +56,16 @@ class ExtendedNames:
         if len(values) > MOST_VALUES:
             values = values[:MOST_VALUES]
             name += f"{RANGE}0-{MOST_VALUES - 1}".encode()
-        return encode_attribute(name, [self._extended(candidate, value) for value in values])
+        return encode_attribute(name, [self._extended(search, candidate, value) for value in values])
 
-    def _extended(self, candidate: Candidate, value: bytes) -> bytes:
+    def _extended(self, search: Search, candidate: Candidate, value: bytes) -> bytes:
         txn = candidate.txn
         try:
             tenant, entry_id = txn.find(normalise_dn_text(self._schema, value))
-            if tenant != candidate.tenant:
-                return value
-            return self._prefix(txn, txn.record(tenant, entry_id)) + value
+            record = txn.record(tenant, entry_id)
+            if tenant != candidate.tenant or not search.shows(txn, tenant, entry_id):
+                return value  # what it names is not there for the requester
+            return self._prefix(txn, record) + value
         except (InvalidValue, NoSuchEntry, DamagedRecord):
             return value
 

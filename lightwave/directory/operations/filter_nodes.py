@@ -45,6 +45,20 @@ UNDEFINED = Constant(None)
 
 
 @final
+class Unheld:
+    """The same answer for every entry, as none or each has values of the attribute; Undefined where that is hidden."""
+
+    __slots__ = ("answer", "oid")
+
+    def __init__(self, oid: str, *, answer: bool) -> None:
+        self.oid = oid
+        self.answer = answer
+
+    def matches(self, candidate: Candidate) -> bool | None:
+        return self.answer if candidate.may_read(self.oid) else None
+
+
+@final
 class AllOf:
     """and"""
 
@@ -306,6 +320,8 @@ class ComputedMatch:
         """normalised assertion value when this is an equality: what the planner looks up"""
 
     def matches(self, candidate: Candidate) -> bool | None:
+        if not candidate.may_read(self.attribute.oid):
+            return None
         for value in candidate.computed(self.attribute):
             try:
                 if self.test(value):

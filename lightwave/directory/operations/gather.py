@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lightwave.directory.access.attribute_set import ALL, AttributeSet
-from lightwave.directory.access.decision import Decision, decide, relation_of
-from lightwave.directory.access.descriptor import effective_descriptor
+from lightwave.directory.access.attribute_set import AttributeSet
+from lightwave.directory.access.decision import Decision, decide, sees
 from lightwave.directory.access.guid import Guid
 from lightwave.directory.access.rights import READ, Right
 from lightwave.directory.ldap.dn import RDN, DNSyntaxError
@@ -24,7 +23,7 @@ from lightwave.directory.schema.normalisation import NormalisedDN, normalise_dn_
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.reading import ReadTransaction
-from lightwave.directory.store.record import TOMBSTONE, Record
+from lightwave.directory.store.record import CONTEXT, TOMBSTONE, Record
 
 OBJECT_CLASS = "2.5.4.0"
 ALIAS = "2.5.6.1"
@@ -56,6 +55,20 @@ def find(txn: ReadTransaction, schema: Schema, context: Context, dn: bytes) -> P
     return find_name(txn, schema, context, normalised_name(schema, dn))
 
 
+def find_visible(
+    txn: ReadTransaction, schema: Schema, context: Context, dn: bytes
+) -> tuple[Place, Record, Decision]:
+    """The entry that `dn` names, its record, and what the requester may do with it; raises DirectoryError.
+
+    Whatever he may not see, and tombstones unless he asked for them, are not there.
+    """
+    place = find(txn, schema, context, dn)
+    record = txn.record(place.tenant, place.entry_id)
+    if record.flags & TOMBSTONE:
+        hide_deleted(txn, schema, context, place.tenant, place.entry_id)
+    return place, record, check_visible(txn, schema, context, place.tenant, place.entry_id, record)
+
+
 def find_name(txn: ReadTransaction, schema: Schema, context: Context, name: NormalisedDN) -> Place:
     """The entry with this normalised name; raises DirectoryError (noSuchObject, referral)."""
     try:
@@ -70,23 +83,37 @@ def missing(
 ) -> DirectoryError:
     """What to answer when a name names nothing: noSuchObject, or a referral where a referral object is above it.
 
-    Of what the requester may not see he is told nothing, as in a search.
+    Of what the requester may not see he is told nothing: the deepest entry that he sees is the deepest there is.
     """
-    if error.matched_entry_id == 0:
-        return DirectoryError(ResultCode.NO_SUCH_OBJECT, message)
     tenant, entry_id = error.matched_tenant, error.matched_entry_id
-    record = txn.record(tenant, entry_id)
-    if record.flags & TOMBSTONE and not shows_deleted(context):
-        entry_id = record.parent  # the container: nothing is below a tombstone
+    while entry_id:
         record = txn.record(tenant, entry_id)
+        if (
+            not record.flags & TOMBSTONE or shows_deleted(context)  # else the container: nothing is below one
+        ) and visible(txn, schema, context, tenant, entry_id, record) is not None:
+            matched = txn.dn(tenant, entry_id)
+            if not context.manages_dsa_it and is_referral(txn, schema, record):
+                return referral(txn, matched, record)
+            return DirectoryError(ResultCode.NO_SUCH_OBJECT, message, matched)
+        tenant, entry_id = _above(txn, tenant, entry_id, record)
+    return DirectoryError(ResultCode.NO_SUCH_OBJECT, message)
+
+
+def _above(txn: ReadTransaction, tenant: int, entry_id: int, record: Record) -> tuple[int, int]:
+    """(tenant, entry id) of what is next above an entry, be it another's naming context; (0, 0) for nothing."""
+    if not record.flags & CONTEXT:
+        return tenant, record.parent
     try:
-        check_visible(txn, schema, context, tenant, entry_id, record)
-    except DirectoryError as unseen:
-        return unseen
-    matched = txn.dn(tenant, entry_id)
-    if not context.manages_dsa_it and is_referral(txn, schema, record):
-        return referral(txn, matched, record)
-    return DirectoryError(ResultCode.NO_SUCH_OBJECT, message, matched)
+        return txn.find(txn.normalised_dn(tenant, entry_id, record)[1:])
+    except NoSuchEntry as error:
+        return error.matched_tenant, error.matched_entry_id
+
+
+def unseen(
+    txn: ReadTransaction, schema: Schema, context: Context, tenant: int, entry_id: int, record: Record
+) -> DirectoryError:
+    """What to answer about an entry that the requester may not see: the same as if it were not there."""
+    return missing(txn, schema, context, NoSuchEntry(*_above(txn, tenant, entry_id, record)))
 
 
 def hide_deleted(txn: ReadTransaction, schema: Schema, context: Context, tenant: int, entry_id: int) -> None:
@@ -125,15 +152,22 @@ def referral(txn: ReadTransaction, dn: bytes, record: Record) -> DirectoryError:
     return DirectoryError(ResultCode.REFERRAL, "", dn, referrals=uris)
 
 
+def visible(
+    txn: ReadTransaction, schema: Schema, context: Context, tenant: int, entry_id: int, record: Record
+) -> Decision | None:
+    """The decision about an entry; None when the requester may not see it."""
+    token = context.token
+    decision = decide(txn, schema, token, tenant, entry_id, record)
+    return decision if sees(txn, schema, token, tenant, record, decision) else None
+
+
 def check_visible(
     txn: ReadTransaction, schema: Schema, context: Context, tenant: int, entry_id: int, record: Record
 ) -> Decision:
     """The decision about an entry; raises DirectoryError noSuchObject when the requester may not see it."""
-    token = context.token
-    descriptor = effective_descriptor(txn, tenant, entry_id, record)
-    decision = decide(token, descriptor, relation_of(token, tenant, entry_id))
-    if not decision.allows(Right.READ_PROPERTY):
-        raise DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
+    decision = visible(txn, schema, context, tenant, entry_id, record)
+    if decision is None:
+        raise unseen(txn, schema, context, tenant, entry_id, record)
     return decision
 
 
@@ -146,12 +180,14 @@ def check_right(
     record: Record | None,
     wanted: Right,
 ) -> Decision:
-    """The decision about an entry; raises DirectoryError unless it grants all rights that are `wanted`."""
-    token = context.token
-    decision = decide(
-        token, effective_descriptor(txn, tenant, entry_id, record), relation_of(token, tenant, entry_id)
-    )
-    if decision.rights & wanted != wanted:
+    """The decision about an entry; raises DirectoryError unless it grants all rights that are `wanted` on all of it.
+
+    noSuchObject for an entry that the requester may not see.
+    """
+    if record is None:
+        record = txn.record(tenant, entry_id)
+    decision = check_visible(txn, schema, context, tenant, entry_id, record)
+    if not decision.allows(wanted):
         raise denied(context, is_write=wanted & READ != wanted)
     return decision
 
@@ -166,16 +202,20 @@ def check_control_right(
     right: Guid,
 ) -> None:
     """Raises DirectoryError unless the requester has the control access right on the entry; see `control_rights`."""
-    check_right(txn, schema, context, tenant, entry_id, record, Right.CONTROL_ACCESS)
-
-
-def check_attribute_right(
-    txn: ReadTransaction, context: Context, granted: AttributeSet, description: AttributeDescription
-) -> None:
-    """Raises DirectoryError unless the attribute is among those that a decision grants."""
-    number = txn.attribute_number(description.key)
-    if granted is not ALL and (number is None or number not in granted):
+    if record is None:
+        record = txn.record(tenant, entry_id)
+    decision = check_visible(txn, schema, context, tenant, entry_id, record)
+    if right not in decision.control_rights:
         raise denied(context)
+
+
+def check_readable(
+    txn: ReadTransaction, context: Context, readable: AttributeSet, description: AttributeDescription
+) -> None:
+    """Raises DirectoryError unless the attribute is among those that a decision lets be read."""
+    number = txn.attribute_number(description.key)
+    if (description.type.oid if number is None else number) not in readable:
+        raise denied(context, is_write=False)
 
 
 def denied(context: Context, *, is_write: bool = True) -> DirectoryError:

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lightwave.directory.access.attribute_set import ALL
 from lightwave.directory.ldap.filters import Equality, Present
 from lightwave.directory.ldap.requests import SCOPE_BASE, SCOPE_SUBTREE, SearchRequest
 from lightwave.directory.ldap.responses import TAG_SEARCH_DONE, encode_entry, encode_success
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.deleted_entries import may_be_deleted
 from lightwave.directory.operations.filter_nodes import EqualityMatch
+from lightwave.directory.operations.gather import OBJECT_CLASS
 from lightwave.directory.operations.referrals import may_exist
 from lightwave.directory.operations.resolved_filter import plain_equality
 from lightwave.directory.schema.errors import InvalidValue
@@ -49,6 +49,7 @@ def look_up(
     """The whole answer to a request without controls, or None: then make a Search of it."""
     if request.deref or not request.base or may_exist(txn):
         return None
+    token = context.token
     table = searches.table(txn, schema)
     node: EqualityMatch | None = None
     try:
@@ -59,7 +60,8 @@ def look_up(
             if type(request.filter) is not Equality:
                 return None
             node = plain_equality(table, request.filter)
-            if node is None or searches.readable(txn, context.token, tenant, base) is None:
+            shown = None if node is None else searches.readable(txn, schema, token, tenant, base)
+            if node is None or shown is None or node.numbers[0] not in shown or len(node.numbers) > 1:
                 return None
             found = _only(searches, txn, table, tenant, node)
             if not found:
@@ -78,13 +80,10 @@ def look_up(
         return None
     if record.flags & TOMBSTONE:
         return None
-    token = context.token
-    if (
-        not token.is_administrator
-        and searches.readable_below(txn, token, tenant, entry_id, record) is not ALL
-    ):
+    readable = searches.readable(txn, schema, token, tenant, entry_id, record)
+    if readable is None or (node is None and OBJECT_CLASS not in readable):
         return None
-    candidate = Candidate(txn, schema, tenant, entry_id, record, ALL, context.now)
+    candidate = Candidate(txn, schema, tenant, entry_id, record, readable, context.now)
     if node is not None and not (txn.is_below(tenant, entry_id, base, record) and node.matches(candidate)):
         return None
     selection = searches.selection(table, request.attributes, request.types_only)

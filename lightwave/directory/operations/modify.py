@@ -13,14 +13,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lightwave.directory.access.attribute_set import ALL
-from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.messages import ModifyKind, ModifyRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.ldap.update_controls import PERMISSIVE_MODIFY
 from lightwave.directory.operations import subschema
 from lightwave.directory.operations.changes import LinkAttribute, ParsedChange, RecordAttribute, parse_change
 from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.descriptors import follow_classes
 from lightwave.directory.operations.drafts import DraftModify
 from lightwave.directory.operations.entry_checks import (
     check_attribute,
@@ -32,21 +31,20 @@ from lightwave.directory.operations.entry_checks import (
     stored_attribute,
 )
 from lightwave.directory.operations.gather import (
+    OBJECT_CLASS,
     REFERRAL,
     Place,
-    check_attribute_right,
-    check_right,
     check_user_modification,
     classes_of,
-    find,
-    hide_deleted,
+    find_visible,
     referral,
 )
 from lightwave.directory.operations.permissive import what_is_left
 from lightwave.directory.operations.plugins.operational import stamp_modification
 from lightwave.directory.operations.ports import Effect, Plugin, Target
-from lightwave.directory.operations.relax_rules import is_free_in_modify, is_relaxed
+from lightwave.directory.operations.relax_rules import check_may_relax_in, is_free_in_modify, is_relaxed
 from lightwave.directory.operations.subschema_entry import SUBSCHEMA_CLASS
+from lightwave.directory.operations.write_rights import check_write_attributes, check_write_secrets
 from lightwave.directory.schema.classset import ClassSet
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
@@ -76,18 +74,16 @@ def gather(txn: ReadTransaction, schema: Schema, context: Context, request: Modi
     """Finds the entry and decides access; raises DirectoryError."""
     relaxed = context.controls != () and is_relaxed(context)
     changes, secrets = parse_changes(schema, request, relaxed=relaxed)
-    place = find(txn, schema, context, request.dn)
-    record = txn.record(place.tenant, place.entry_id)
+    place, record, decision = find_visible(txn, schema, context, request.dn)
     classes = classes_of(txn, schema, record)
     if REFERRAL in classes.oids and not context.manages_dsa_it:
         raise referral(txn, txn.dn(place.tenant, place.entry_id, record), record)
     if record.flags & TOMBSTONE:
-        hide_deleted(txn, schema, context, place.tenant, place.entry_id)
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "a deleted entry can't be changed")
-    decision = check_right(txn, schema, context, place.tenant, place.entry_id, record, Right.WRITE_PROPERTY)
-    if decision.writable is not ALL:
-        for change in (*changes, *secrets):
-            check_attribute_right(txn, context, decision.writable, change.description)
+    if relaxed:
+        check_may_relax_in(context, place.tenant)
+    check_write_attributes(txn, schema, context, place, record, decision, changes)
+    check_write_secrets(context, place, decision, secrets)
     return Gathered(place, record, classes, changes, secrets)
 
 
@@ -204,6 +200,9 @@ def issue(
         stamped = [one for one in stamped if one.description.key not in draft.edits]
     changes += stamped
     txn.update_entry(tenant, entry_id, changes, change)
+    classes = draft.edits.get(OBJECT_CLASS)
+    if classes is not None:
+        follow_classes(txn, draft.schema, tenant, entry_id, classes.after, change)
     for link in draft.links.values():
         if link.removed:
             txn.remove_links(tenant, entry_id, link.description, tuple(link.removed), change)

@@ -1,8 +1,8 @@
 """Password Modify (RFC 3062): an entry gets one new password, and loses those that it had.
 
-Whoever may write the entry sets its password. Everybody may change his own by proving that he knows it: that is a
-right of its own, as User-Change-Password is in Active Directory. All else is a modify: the password is prepared by the
-same port, hashed in a thread, and the plug-ins see the change.
+Setting a password takes the right to reset it; changing it takes a proof of the old one and the right to change it, as
+in Active Directory ([MS-ADTS] 3.1.1.3.1.5.1): User-Force-Change-Password, User-Change-Password. All else is a modify:
+the password is prepared by the same port, hashed in a thread, and the plug-ins see the change.
 """
 
 from __future__ import annotations
@@ -10,19 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lightwave.directory.access.rights import Right
+from lightwave.directory.access.control_rights import CHANGE_PASSWORD, RESET_PASSWORD
 from lightwave.directory.ldap.messages import Modification, ModifyKind, ModifyRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations import modify
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.drafts import PasswordModifyRequest
 from lightwave.directory.operations.gather import (
-    check_attribute_right,
-    check_right,
     classes_of,
     denied,
-    find,
-    hide_deleted,
+    find_visible,
     is_referral,
     referral,
 )
@@ -56,26 +53,18 @@ def gather(
     if token.is_anonymous:
         raise denied(context)
     _, secrets = modify.parse_changes(schema, as_modify(request))
-    place = find(txn, schema, context, request.dn)
-    record = txn.record(place.tenant, place.entry_id)
+    place, record, decision = find_visible(txn, schema, context, request.dn)
     if is_referral(txn, schema, record) and not context.manages_dsa_it:
         raise referral(txn, txn.dn(place.tenant, place.entry_id, record), record)
     if record.flags & TOMBSTONE:
-        hide_deleted(txn, schema, context, place.tenant, place.entry_id)
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "a deleted entry can't be changed")
-    is_own = token.tenant == place.tenant and token.entry_id == place.entry_id
-    if not (is_own and request.old is not None):
-        try:
-            decision = check_right(
-                txn, schema, context, place.tenant, place.entry_id, record, Right.WRITE_PROPERTY
+    wanted = RESET_PASSWORD if request.old is None else CHANGE_PASSWORD
+    if wanted not in decision.control_rights and RESET_PASSWORD not in decision.control_rights:
+        if request.old is None and CHANGE_PASSWORD in decision.control_rights:
+            raise DirectoryError(
+                ResultCode.UNWILLING_TO_PERFORM, "the old password is needed to change one's own"
             )
-            check_attribute_right(txn, context, decision.writable, secrets[0].description)
-        except DirectoryError:
-            if is_own:
-                raise DirectoryError(
-                    ResultCode.UNWILLING_TO_PERFORM, "the old password is needed to change one's own"
-                ) from None
-            raise
+        raise denied(context)
     return Gathered(place, record, classes_of(txn, schema, record), [], secrets)
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lightwave.directory.access.decision import decide, relation_of
+from lightwave.directory.access.decision import decide_on, who
+from lightwave.directory.access.descriptor import descriptors_of
 from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.controls import Control
 from lightwave.directory.ldap.dn import AVA, format_rdn, parse_rdn
@@ -22,6 +23,7 @@ from lightwave.directory.ldap.sync_controls import ChangeType, PersistentSearchR
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.following import ChangeFeed, Follower
+from lightwave.directory.operations.gather import visible
 from lightwave.directory.operations.plugins.tombstones import MARKER
 from lightwave.directory.operations.search import BASE, ONE_LEVEL, SUBORDINATES, Search, Searches
 from lightwave.directory.operations.sync_cookie import Position, current_position
@@ -111,7 +113,7 @@ class PersistentSearch(Follower):
             above = normalise_dn_text(self._schema, parent)
             if not self._stood_in_scope(above, normalise_dn_text(self._schema, dn)):
                 return b""
-            if not self._may_read(*self._place(above)):
+            if not self._was_seen(row.entry_id, *self._place(above)):
                 return b""
         except (InvalidValue, NoSuchEntry):
             return b""
@@ -126,10 +128,22 @@ class PersistentSearch(Follower):
                 raise
             return error.matched_tenant, error.matched_entry_id
 
-    def _may_read(self, tenant: int, entry_id: int) -> bool:
-        token = self._context.token
-        descriptor = self._searches.descriptor(self._txn, tenant, entry_id)
-        return decide(token, descriptor, relation_of(token, tenant, entry_id)).allows(Right.READ_PROPERTY)
+    def _was_seen(self, entry_id: int, tenant: int, parent: int) -> bool:
+        """Whether the client sees what is left above a deleted entry, and saw that entry as it stood there."""
+        txn, schema, token = self._txn, self._schema, self._context.token
+        above = visible(txn, schema, self._context, tenant, parent, txn.record(tenant, parent))
+        if above is None or tenant != self.tenant:
+            return False
+        if token.bypasses(tenant):
+            return True
+        record = txn.record(tenant, entry_id)
+        descriptor = descriptors_of(txn.store).as_below(txn, schema, tenant, record, parent)
+        sids, entry_ids = who(txn, token, tenant)
+        decision = decide_on(txn, schema, descriptor, sids, is_self=entry_id in entry_ids)
+        return bool(decision.readable) and (
+            above.allows(Right.LIST_CONTENTS)
+            or (above.allows(Right.LIST_OBJECT) and decision.allows(Right.LIST_OBJECT))
+        )
 
     def _last_name(self, row: PendingChange) -> tuple[bytes, bytes]:
         """(last parent's DN, last DN) of a tombstone; empty where there is none."""

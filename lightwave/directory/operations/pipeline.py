@@ -204,7 +204,8 @@ class WritePipeline:
             preparations = [*(one for one in planned if one is not None), *surveys]
             if write.parsed is not None and any(one.heavy for one in preparations):
                 # Access is decided before anything costly is done. (What is light can wait for the transaction.)
-                add.find_superior(txn, schema, context, write.parsed.name)
+                structural = add.structural_class(write.parsed)
+                add.find_superior(txn, schema, context, write.parsed.name, structural)
         return preparations
 
     def _plan_password(self, context: Context, request: PasswordModifyRequest) -> list[Preparation]:

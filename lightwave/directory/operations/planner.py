@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import final
 
+from lightwave.directory.access.attribute_set import ALL, AttributeSet
 from lightwave.directory.operations.attribute_table import AttributeTable
 from lightwave.directory.operations.chains import ChainMatch, MembershipMatch, contained, reaching
 from lightwave.directory.operations.computed import member_numbers
@@ -27,6 +28,7 @@ from lightwave.directory.operations.filter_nodes import (
     LinkMatch,
     PresenceMatch,
     Resolved,
+    Unheld,
     ValueMatch,
 )
 from lightwave.directory.operations.sources import (
@@ -77,9 +79,16 @@ class Plan:
 
 
 class Planner:
-    """Plans for one tenant in one transaction."""
+    """Plans for one tenant in one transaction.
 
-    def __init__(self, txn: ReadTransaction, table: AttributeTable, tenant: int) -> None:
+    Of attributes that are not `readable` no index is asked: how much is found there would show, by a limit or by the
+    time that it takes, what the filter must not tell.
+    """
+
+    def __init__(
+        self, txn: ReadTransaction, table: AttributeTable, tenant: int, readable: AttributeSet = ALL
+    ) -> None:
+        self._readable = readable
         self._txn = txn
         self._table = table
         self._tenant = tenant
@@ -105,12 +114,12 @@ class Planner:
             return self._computed(node)
         if isinstance(node, ChainMatch | MembershipMatch):
             return self._followed(node)
-        if isinstance(node, Constant) and node.answer is not True:
+        if isinstance(node, Constant | Unheld) and node.answer is not True:
             return Plan(0, lambda: Listed([]), ("nothing: the assertion is false or undefined",))
         return None
 
     def _key(self, number: int, kind: IndexKind, key: bytes, *shown: str) -> Plan | None:
-        if self._txn.index_state(number, kind) is not IndexState.COMPLETE:
+        if number not in self._readable or self._txn.index_state(number, kind) is not IndexState.COMPLETE:
             return None
         tenant = self._tenant
         first, count = self._txn.index_first(tenant, number, kind, key)
@@ -148,6 +157,8 @@ class Planner:
             return Plan(0, lambda: Listed([]), ("no link crosses tenants",))
         plans: list[Plan | None] = []
         for number in node.numbers:
+            if number not in self._readable:
+                return None
             count = self._txn.link_source_count(tenant, target, number)
             make = _linking(tenant, target, number)
             plans.append(Plan(count, make, ("links to the entry by", node.description.text)))
@@ -194,7 +205,10 @@ class Planner:
                 return None
             best = min(plans, key=lambda plan: plan.estimate)
             return best if not long_values.estimate else _union([best, long_values], name)
-        if self._txn.index_state(number, IndexKind.ORDERING) is not IndexState.COMPLETE:
+        if (
+            number not in self._readable
+            or self._txn.index_state(number, IndexKind.ORDERING) is not IndexState.COMPLETE
+        ):
             return None
         rows = self._txn.index_range(self._tenant, number, from_index.low, from_index.high)
         ids = list(dict.fromkeys(entry_id for _, entry_id in islice(rows, RANGE_COUNT + 1)))
@@ -290,13 +304,19 @@ def _union(plans: list[Plan | None], name: str) -> Plan | None:
 
 
 def plan_scope(
-    txn: ReadTransaction, table: AttributeTable, tenant: int, base: int, scope: int, node: Resolved
+    txn: ReadTransaction,
+    table: AttributeTable,
+    tenant: int,
+    base: int,
+    scope: int,
+    node: Resolved,
+    readable: AttributeSet = ALL,
 ) -> Plan:
     """The plan of a search below `base`: by the filter, by the children, or by the whole subtree.
 
-    scope: 1 single level, 2 whole subtree (RFC 4511 §4.5.1.2).
+    scope: 1 single level, 2 whole subtree (RFC 4511 §4.5.1.2). readable: what the requester may read of the base.
     """
-    plan = Planner(txn, table, tenant).plan(node)
+    plan = Planner(txn, table, tenant, readable).plan(node)
     if scope == 1:
         count = txn.child_count(tenant, base)
         if plan is None or count < plan.estimate:

@@ -5,15 +5,12 @@ What is returned is what a search by the same requester would return: his rights
 
 from __future__ import annotations
 
-from lightwave.directory.access.decision import decide, relation_of
-from lightwave.directory.access.descriptor import effective_descriptor
-from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.controls import Control
 from lightwave.directory.ldap.update_controls import encode_read_entry
 from lightwave.directory.operations.attribute_table import table_of_entry
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.context import Context
-from lightwave.directory.operations.gather import denied
+from lightwave.directory.operations.gather import denied, visible
 from lightwave.directory.operations.selection import Selection
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
@@ -30,11 +27,8 @@ def read_entry(
 ) -> Control:
     """The response control `oid` with the entry as it is now; raises DirectoryError where it may not be read."""
     record = txn.record(tenant, entry_id)
-    token = context.token
-    decision = decide(
-        token, effective_descriptor(txn, tenant, entry_id, record), relation_of(token, tenant, entry_id)
-    )
-    if not decision.allows(Right.READ_PROPERTY):
+    decision = visible(txn, schema, context, tenant, entry_id, record)
+    if decision is None:
         raise denied(context, is_write=False)
     candidate = Candidate(txn, schema, tenant, entry_id, record, decision.readable, context.now)
     selection = Selection(table_of_entry(txn, schema, tenant, entry_id, record), requested, False)

@@ -31,6 +31,14 @@ def check_may_relax(context: Context) -> None:
         )
 
 
+def check_may_relax_in(context: Context, tenant: int) -> None:
+    """The same of the tenant whose entry it is about: nobody has rules relaxed in another's."""
+    if not context.token.administers(tenant):
+        raise DirectoryError(
+            ResultCode.INSUFFICIENT_ACCESS_RIGHTS, "only an administrator may have rules relaxed"
+        )
+
+
 def is_relaxed(context: Context) -> bool:
     """Whether the request has the control; raises DirectoryError where the requester may not."""
     if not context.has_control(RELAX_RULES):

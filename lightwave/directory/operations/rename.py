@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lightwave.directory.access.rights import Right
+from lightwave.directory.access.attribute_set import ALL
+from lightwave.directory.access.decision import Decision
 from lightwave.directory.ldap.dn import RDN, DNSyntaxError, format_rdn, parse_rdn
 from lightwave.directory.ldap.messages import ModifyDNRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations.ad_attributes import NAME
 from lightwave.directory.operations.changes import RecordAttribute
 from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.delete import check_access
 from lightwave.directory.operations.drafts import DraftRename
 from lightwave.directory.operations.entry_checks import (
     check_attribute,
@@ -29,9 +32,10 @@ from lightwave.directory.operations.gather import (
     SUBENTRY,
     Place,
     check_naming_types,
-    check_right,
+    check_visible,
     classes_of,
-    find,
+    denied,
+    find_visible,
     hide_deleted,
     missing,
     normalised_name,
@@ -66,12 +70,10 @@ def apply(
 ) -> None:
     """Renames or moves an entry; raises DirectoryError, and then nothing may be committed."""
     new_name = _parse_name(schema, request.new_rdn)
-    place = find(txn, schema, context, request.dn)
-    record = txn.record(place.tenant, place.entry_id)
-    if record.flags & TOMBSTONE:
-        hide_deleted(txn, schema, context, place.tenant, place.entry_id)
+    place, record, decision = find_visible(txn, schema, context, request.dn)
     classes = classes_of(txn, schema, record)
     _check_entry(txn, schema, context, place, record, classes)
+    _check_names(context, schema, decision, record, new_name.rdn)
     parent = _new_parent(txn, schema, context, place, record, request)
     existing = txn.find_child(place.tenant, parent, new_name.normalised)
     if existing is not None and existing != place.entry_id:
@@ -130,11 +132,20 @@ def _check_entry(
 ) -> None:
     if REFERRAL in classes.oids and not context.manages_dsa_it:
         raise referral(txn, txn.dn(place.tenant, place.entry_id, record), record)
-    check_right(txn, schema, context, place.tenant, place.entry_id, record, Right.WRITE_PROPERTY)
     if record.flags & CONTEXT:
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "a naming context can't be renamed")
     if record.flags & TOMBSTONE or is_deleted_objects(txn, schema, place.tenant, record):
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "this entry can't be renamed")
+
+
+def _check_names(context: Context, schema: Schema, decision: Decision, record: Record, new: RDN) -> None:
+    """[MS-ADTS] 3.1.1.5.4.1.2: the right to write what names the entry, then and now, and `name` itself."""
+    if decision.writable is ALL:
+        return
+    named = [*new, *(() if record.flags & CONTEXT else parse_rdn(record.rdn))]
+    oids = {NAME, *(found.oid for ava in named if (found := schema.attribute(ava.type)) is not None)}
+    if any(oid not in decision.writable for oid in oids):
+        raise denied(context)
 
 
 def _new_parent(
@@ -170,8 +181,10 @@ def _new_parent(
     above = txn.record(tenant, parent)
     if above.flags & TOMBSTONE:
         hide_deleted(txn, schema, context, tenant, parent)
-    check_right(txn, schema, context, place.tenant, place.entry_id, record, Right.DELETE)
-    check_right(txn, schema, context, tenant, parent, above, Right.CREATE_CHILD)
+    decision = check_visible(txn, schema, context, tenant, parent, above)
+    check_access(txn, schema, context, place.tenant, place.entry_id, record)
+    if classes_of(txn, schema, record).structural.oid not in decision.creatable:
+        raise denied(context)
     classes = classes_of(txn, schema, above).oids
     if ALIAS in classes:
         raise DirectoryError(ResultCode.ALIAS_PROBLEM, "new superior is an alias")

@@ -40,6 +40,7 @@ from lightwave.directory.operations.filter_nodes import (
     Narrowing,
     PresenceMatch,
     Resolved,
+    Unheld,
     ValueMatch,
     ValueTest,
 )
@@ -148,7 +149,7 @@ class Resolver:
         numbers, links, computed_types = self._table.parts(description)
         if not links and not computed_types:  # the usual case
             if not numbers:
-                return Constant(False)
+                return Unheld(attribute.oid, answer=False)
             known = self._table.plain_equalities
             if len(known) > 4096:
                 known.clear()  # descriptions come from requests: their number must not grow for ever
@@ -164,7 +165,7 @@ class Resolver:
         parts.extend(
             self._computed_equality(computed, attribute, parsed.value, key) for computed in computed_types
         )
-        return _joined(parts)
+        return _joined(parts, attribute)
 
     def _computed_equality(
         self, computed: AttributeType, attribute: AttributeType, value: bytes, key: bytes
@@ -175,7 +176,7 @@ class Resolver:
             return self._membership(value, is_direct=computed.oid != MEMBER_OF)
         if computed.oid == OBJECT_CATEGORY:
             category = category_of_name(value)
-            return Constant(False) if category is None else self._of_category(category)
+            return Unheld(computed.oid, answer=False) if category is None else self._of_category(category)
         if computed.oid == SAM_ACCOUNT_TYPE:
             named = self._presence(filters.Present(SAM_ACCOUNT_NAME))
             kinds = self._class_match(SAM_ACCOUNT_CLASSES)
@@ -196,7 +197,7 @@ class Resolver:
         try:
             return MembershipMatch(self._find(normalise_dn_text(self._schema, value)), is_direct=is_direct)
         except (NoSuchEntry, InvalidValue):
-            return Constant(False)
+            return Unheld(MEMBERSHIPS[is_direct], answer=False)
 
     def _category(self, value: bytes) -> Resolved:
         """(objectCategory=user): the name of a class stands for its category ([MS-ADTS] 3.1.1.3.1.3.5)."""
@@ -237,13 +238,13 @@ class Resolver:
         if description is None:
             return UNDEFINED
         if description.type.oid == OBJECT_CLASS:
-            return Constant(True)
+            return Unheld(OBJECT_CLASS, answer=True)
         numbers, links, computed_types = self._table.parts(description)
         parts: list[Resolved] = (
             [PresenceMatch(description, numbers + links, links)] if numbers or links else []
         )
         parts.extend(self._computed(computed, lambda value: True) for computed in computed_types)
-        return _joined(parts)
+        return _joined(parts, description.type)
 
     def _computed(self, computed: AttributeType, test: ValueTest) -> Resolved:
         if computed.oid in MEMBERSHIPS:
@@ -260,7 +261,7 @@ class Resolver:
         if links:
             parts.append(LinkValueMatch(links, test))
         parts.extend(self._computed(computed, test) for computed in computed_types)
-        return _joined(parts)
+        return _joined(parts, description.type)
 
     def _substrings(self, parsed: filters.Substrings) -> Resolved:
         description = self._describe(parsed.attribute)
@@ -334,10 +335,14 @@ class Resolver:
         except InvalidValue:
             return UNDEFINED
         except NoSuchEntry:
-            return Constant(False)
+            return Unheld(description.type.oid, answer=False)
         self._follow()
         numbers = self._table.parts(description).links
-        return ChainMatch(description, numbers, target) if numbers else Constant(False)
+        return (
+            ChainMatch(description, numbers, target)
+            if numbers
+            else Unheld(description.type.oid, answer=False)
+        )
 
     def _by_rule(
         self, description: AttributeDescription | None, rule: MatchingRule, value: bytes
@@ -364,7 +369,7 @@ def rule_serves(rule: MatchingRule, attribute: AttributeType) -> bool:
     return rule in own or rule.serves_syntax(attribute.syntax.oid)
 
 
-def _joined(parts: list[Resolved]) -> Resolved:
+def _joined(parts: list[Resolved], attribute: AttributeType) -> Resolved:
     if len(parts) == 1:
         return parts[0]
-    return AnyOf(parts) if parts else Constant(False)
+    return AnyOf(parts) if parts else Unheld(attribute.oid, answer=False)

@@ -11,25 +11,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol, cast, final
+from typing import Protocol, final
 
-from lightwave.directory.access.attribute_set import ALL, AttributeSet
-from lightwave.directory.access.decision import STRANGER, decide, relation_of
-from lightwave.directory.access.descriptor import EffectiveDescriptor, effective_descriptor
-from lightwave.directory.access.rights import Right
+from lightwave.directory.access.attribute_set import ALL, NONE, AttributeSet
+from lightwave.directory.access.decision import decide_on, sees, who
+from lightwave.directory.access.descriptor import descriptors_of
+from lightwave.directory.access.sid import Sid
 from lightwave.directory.access.token import Token
 from lightwave.directory.ldap.controls import Control
 from lightwave.directory.ldap.filters import And, Filter, Not, Or, Substrings
 from lightwave.directory.ldap.requests import SearchRequest
 from lightwave.directory.ldap.responses import encode_entry, encode_reference
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
-from lightwave.directory.operations.aliases import alias_targets, aliased_name, resolve_base
+from lightwave.directory.operations.aliases import Sees, alias_targets, aliased_name, resolve_base
 from lightwave.directory.operations.attribute_table import AttributeTable, AttributeTables
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.deleted_entries import may_be_deleted
 from lightwave.directory.operations.filter_nodes import AllOf, Resolved
-from lightwave.directory.operations.gather import is_referral, referral
+from lightwave.directory.operations.gather import is_referral, missing, referral, unseen
 from lightwave.directory.operations.list_view import ListViews
 from lightwave.directory.operations.partial_attributes import RANGE
 from lightwave.directory.operations.planner import Plan, plan_scope
@@ -71,6 +71,8 @@ SLICE = 0.002
 CLOCK_EVERY = 16
 """candidates between two looks at the clock; with a filter of many parts it is looked at for each"""
 MANY_PARTS = 16
+MOST_JUDGED = 20_000
+"""judgements that are kept in one snapshot"""
 SHORT_LIST = 4_096
 """characters of an attribute list whose selection is kept for others that ask the same"""
 
@@ -80,9 +82,9 @@ class Searches:
 
     def __init__(self, store: Store, monotonic: Callable[[], float]) -> None:
         self.monotonic = monotonic
-        generations = frozenset({"tree", "contexts", "access"})
-        self._descriptors = store.derived_cache(generations, by_entry=True)
-        self._descriptors_below = store.derived_cache(generations)
+        self._descriptors = descriptors_of(store)
+        self._judged: dict[tuple[frozenset[Sid], int, int], AttributeSet] = {}
+        self._judged_in = -1
         self._tables = AttributeTables()
         self.subentries = SubentryIds()
         self._range_ends = RangeEnds()
@@ -123,41 +125,49 @@ class Searches:
             return RangedSelection(table, requested, list(ranges.values()), self._range_ends)
         return Selection(table, requested, types_only)
 
-    def descriptor(self, txn: ReadTransaction, tenant: int, entry_id: int) -> EffectiveDescriptor:
-        """The effective descriptor of an entry; remembered for bases of searches."""
-        key = (tenant, entry_id)
-        found = txn.cached(self._descriptors, tenant, key)
-        if found is None:
-            found = effective_descriptor(txn, tenant, entry_id)
-            txn.cache(self._descriptors, tenant, key, found)
-        return cast(EffectiveDescriptor, found)
-
-    def descriptor_below(
-        self, txn: ReadTransaction, tenant: int, entry_id: int, record: Record
-    ) -> EffectiveDescriptor:
-        """The same for a candidate: entries of one parent and one descriptor of their own share it."""
-        key = (tenant, record.parent, record.descriptor)
-        found = txn.cached(self._descriptors_below, tenant, key)
-        if found is None:
-            found = effective_descriptor(txn, tenant, entry_id, record)
-            if record.parent:  # below the virtual root each context has its own
-                txn.cache(self._descriptors_below, tenant, key, found)
-        return cast(EffectiveDescriptor, found)
-
-    def readable(self, txn: ReadTransaction, token: Token, tenant: int, entry_id: int) -> AttributeSet | None:
-        """Which attributes of an entry the requester may read; None when he may not see the entry at all."""
-        descriptor = self.descriptor(txn, tenant, entry_id)
-        decision = decide(token, descriptor, relation_of(token, tenant, entry_id))
-        return decision.readable if decision.allows(Right.READ_PROPERTY) else None
-
-    def readable_below(
-        self, txn: ReadTransaction, token: Token, tenant: int, entry_id: int, record: Record
+    def readable(
+        self,
+        txn: ReadTransaction,
+        schema: Schema,
+        token: Token,
+        tenant: int,
+        entry_id: int,
+        record: Record | None = None,
     ) -> AttributeSet | None:
-        """The same for a candidate, whose record is at hand."""
-        if entry_id == token.entry_id:
-            return self.readable(txn, token, tenant, entry_id)
-        decision = decide(token, self.descriptor_below(txn, tenant, entry_id, record), STRANGER)
-        return decision.readable if decision.allows(Right.READ_PROPERTY) else None
+        """Which attributes of an entry the requester may read; None when he may not see the entry at all."""
+        if token.bypasses(tenant):
+            return ALL
+        if record is None:
+            record = txn.record(tenant, entry_id)
+        if token.tenant != tenant or not record.descriptor or entry_id in token.entry_ids:
+            return self._judge(txn, schema, token, tenant, entry_id, record)
+        if self._judged_in != txn.id:  # rights hold from the commit on that gives or takes them
+            self._judged.clear()
+            self._judged_in = txn.id
+        key = (token.sids, record.parent, record.descriptor)
+        found = self._judged.get(key)
+        if found is None:
+            found = self._judge(txn, schema, token, tenant, entry_id, record) or NONE
+            if len(self._judged) >= MOST_JUDGED:
+                self._judged.clear()
+            self._judged[key] = found
+        return found or None
+
+    def _judge(
+        self,
+        txn: ReadTransaction,
+        schema: Schema,
+        token: Token,
+        tenant: int,
+        entry_id: int,
+        record: Record,
+    ) -> AttributeSet | None:
+        sids, entry_ids = who(txn, token, tenant)
+        if not sids:
+            return None
+        descriptor = self._descriptors.of_candidate(txn, schema, tenant, entry_id, record)
+        decision = decide_on(txn, schema, descriptor, sids, is_self=entry_id in entry_ids)
+        return decision.readable if sees(txn, schema, token, tenant, record, decision) else None
 
 
 _OF_PARTS = frozenset({And, Or, Not, Substrings})
@@ -187,7 +197,6 @@ class Search:
     """One search under way. `returned` counts entries of all pages; `finished` when there is nothing more."""
 
     __slots__ = (
-        "_allowed",
         "_base",
         "_bases",
         "_between_clocks",
@@ -256,8 +265,7 @@ class Search:
             self._size_limit = 1 << 62
         wait = limits.time if not request.time_limit else min(limits.time, request.time_limit)
         self._deadline = searches.monotonic() + wait
-        self._allowed: dict[tuple[int, int], AttributeSet | None] = {}
-        self._shared_readable: AttributeSet | None = ALL if context.token.is_administrator else None
+        self._shared_readable: AttributeSet | None = ALL if context.token.bypasses(self._tenant) else None
         self._examined = 0
         self._between_clocks = 0 if _has_many_parts(request.filter) else CLOCK_EVERY - 1
         self.examined_limit = limits.look_through
@@ -330,8 +338,11 @@ class Search:
         """Goes on with what the requester is now: his groups may have changed since it began."""
         if token is not self._context.token:
             self._context = replace(self._context, token=token)
-            self._allowed.clear()
-            self._shared_readable = ALL if token.is_administrator else None
+            self._shared_readable = ALL if token.bypasses(self._tenant) else None
+
+    def grant(self, readable: AttributeSet) -> None:
+        """Reads all entries so, whatever their descriptors say: a right on the naming context stands for them."""
+        self._shared_readable = readable
 
     def narrow(self, condition: Resolved) -> None:
         """Asks a further condition of each candidate."""
@@ -349,10 +360,14 @@ class Search:
         """No continuation references; referral objects stay out."""
         self._references = []
 
+    def shows(self, txn: ReadTransaction, tenant: int, entry_id: int) -> bool:
+        """Whether an entry is there for the requester."""
+        return self._readable(txn, tenant, entry_id) is not None
+
     def check_visible(self, txn: ReadTransaction) -> None:
         """Raises DirectoryError noSuchObject when the requester may not see the base."""
         if self._readable(txn, self._tenant, self._base) is None:
-            raise DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
+            raise self._unseen(txn, self._tenant, self._base)
 
     def encode(self, txn: ReadTransaction, entry_id: int) -> bytes | None:
         """The encoded entry if it passes the search now."""
@@ -374,7 +389,7 @@ class Search:
             raise DirectoryError(ResultCode.NO_SUCH_OBJECT, "name a naming context as the base")
         try:
             if request.deref in (FINDING_BASE, ALWAYS):
-                found = resolve_base(txn, self._schema, name, None)
+                found = resolve_base(txn, self._schema, name, None, self._seer(txn))
             else:
                 found = txn.find(name)
         except NoSuchEntry as error:
@@ -382,8 +397,12 @@ class Search:
         if not self._show_deleted and (request.deref or may_be_deleted(self._schema, name)):
             self._hide_deleted(txn, *found)
         if self._scope != BASE and self._readable(txn, *found) is None:
-            raise DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
+            raise self._unseen(txn, *found)
         return found
+
+    def _unseen(self, txn: ReadTransaction, tenant: int, entry_id: int) -> DirectoryError:
+        """What to answer about a base that the requester may not see."""
+        return unseen(txn, self._schema, self._context, tenant, entry_id, txn.record(tenant, entry_id))
 
     def _hide_deleted(self, txn: ReadTransaction, tenant: int, base: int) -> None:
         """A base that is a tombstone is none to him who does not ask for deleted entries."""
@@ -413,19 +432,7 @@ class Search:
 
     def no_such_object(self, txn: ReadTransaction, error: NoSuchEntry) -> DirectoryError:
         """noSuchObject with the deepest existing superior, if the requester may see that one."""
-        tenant, entry_id = error.matched_tenant, error.matched_entry_id
-        if not entry_id:
-            return DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
-        record = txn.record(tenant, entry_id)
-        if record.flags & TOMBSTONE and not self._show_deleted:
-            entry_id = record.parent  # the container: nothing is below a tombstone
-            record = txn.record(tenant, entry_id)
-        if self._readable(txn, tenant, entry_id) is None:
-            return DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
-        matched = txn.dn(tenant, entry_id, record)
-        if not self._context.manages_dsa_it and is_referral(txn, self._schema, record):
-            return referral(txn, matched, record)
-        return DirectoryError(ResultCode.NO_SUCH_OBJECT, "", matched=matched)
+        return missing(txn, self._schema, self._context, error)
 
     def _hide_subentries(self, txn: ReadTransaction) -> None:
         """RFC 3672 §3: they are not visible to single-level and subtree searches."""
@@ -438,10 +445,11 @@ class Search:
     def _plan(self, txn: ReadTransaction) -> None:
         """Candidates for the scopes below the base."""
         tenant, base = self._tenant, self._base
-        plan = self.plan = plan_scope(txn, self._table, tenant, base, self._scope, self._node)
+        shown = self._readable(txn, tenant, base) or NONE
+        plan = self.plan = plan_scope(txn, self._table, tenant, base, self._scope, self._node, shown)
         self._source = plan.make()
         if self.request.deref in (IN_SEARCHING, ALWAYS):
-            targets = alias_targets(txn, self._schema, tenant, base, self._scope)
+            targets = alias_targets(txn, self._schema, tenant, base, self._scope, self._seer(txn))
             if targets is not None:
                 self._follow_aliases = True
                 self._bases = frozenset(targets)
@@ -453,13 +461,17 @@ class Search:
             return Chained([self._source, Listed(targets)])
         sources = [self._source]
         for target in targets:
-            plan = plan_scope(txn, self._table, self._tenant, target, SUBTREE, self._node)
+            shown = self._readable(txn, self._tenant, target) or NONE
+            plan = plan_scope(txn, self._table, self._tenant, target, SUBTREE, self._node, shown)
             sources.append(plan.make())
         return Chained(sources)
 
     def _readable(self, txn: ReadTransaction, tenant: int, entry_id: int) -> AttributeSet | None:
         """Which attributes of an entry the requester may read; None when he may not see the entry at all."""
-        return self._searches.readable(txn, self._context.token, tenant, entry_id)
+        return self._searches.readable(txn, self._schema, self._context.token, tenant, entry_id)
+
+    def _seer(self, txn: ReadTransaction) -> Sees:
+        return lambda tenant, entry_id: self.shows(txn, tenant, entry_id)
 
     def _in_scope(self, txn: ReadTransaction, entry_id: int, parent: int, record: Record) -> bool:
         """Whether a candidate is in the scope of the search, or of a base that an alias led to."""
@@ -544,10 +556,12 @@ class Search:
             return None
         readable = self._shared_readable
         if readable is None:
-            readable = self._readable_here(txn, entry_id, record)
+            readable = self._searches.readable(
+                txn, self._schema, self._context.token, tenant, entry_id, record
+            )
             if readable is None:
                 if self._scope == BASE:  # to him who may not see the base there is none
-                    raise DirectoryError(ResultCode.NO_SUCH_OBJECT, "")
+                    raise self._unseen(txn, tenant, entry_id)
                 return None
         candidate = Candidate(txn, self._schema, tenant, entry_id, record, readable, self._context.now)
         if self._node.matches(candidate) is not True:
@@ -561,19 +575,3 @@ class Search:
         return encode_entry(
             self.message_id, txn.dn(tenant, entry_id, record), self._selection.encode(candidate)
         )
-
-    def _readable_here(self, txn: ReadTransaction, entry_id: int, record: Record) -> AttributeSet | None:
-        """As `_readable`, remembered in this search for entries of one parent and one descriptor of their own."""
-        token = self._context.token
-        if entry_id == token.entry_id:
-            return self._readable(txn, self._tenant, entry_id)
-        key = (record.parent, record.descriptor)
-        allowed = self._allowed
-        if key in allowed:
-            return allowed[key]
-        readable = self._searches.readable_below(txn, token, self._tenant, entry_id, record)
-        if record.parent:
-            if len(allowed) > 10_000:
-                allowed.clear()
-            allowed[key] = readable
-        return readable

@@ -88,7 +88,12 @@ class Selection:
     def encode(self, candidate: Candidate) -> bytes:
         """The entry's attributes as a run of PartialAttribute encodings (RFC 4511 §4.5.2)."""
         record = candidate.record
-        if self._whole and candidate.readable is ALL and not record.flags & HAS_LINKS:
+        readable = candidate.readable
+        if (
+            self._whole
+            and not record.flags & HAS_LINKS
+            and (readable is ALL or readable.issuperset(record.user_numbers))  # type: ignore[union-attr]
+        ):
             if self._account not in record.numbers():
                 return record.user_block
             more = self._encode_computed(candidate, self._of_accounts)

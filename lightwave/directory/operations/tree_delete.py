@@ -16,6 +16,8 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from lightwave.directory.access.decision import decide
+from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.messages import DeleteRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations import delete
@@ -24,8 +26,7 @@ from lightwave.directory.operations.drafts import DraftDelete
 from lightwave.directory.operations.gather import (
     Place,
     classes_of,
-    find,
-    hide_deleted,
+    find_visible,
     is_referral,
     referral,
 )
@@ -83,21 +84,35 @@ class TreeDeletion(NamedTuple):
 
 def find_base(txn: ReadTransaction, schema: Schema, context: Context, request: DeleteRequest) -> Place:
     """The entry to delete with all that is below it, judged itself; raises DirectoryError."""
-    place = find(txn, schema, context, request.dn)
-    record = txn.record(place.tenant, place.entry_id)
-    if record.flags & TOMBSTONE:
-        hide_deleted(txn, schema, context, place.tenant, place.entry_id)
+    place, record, _ = find_visible(txn, schema, context, request.dn)
     if not context.manages_dsa_it and is_referral(txn, schema, record):
         raise referral(txn, txn.dn(place.tenant, place.entry_id, record), record)
-    check_entry(txn, schema, context, place.tenant, place.entry_id, record)
+    may_all = may_delete_tree(txn, schema, context, place.tenant, place.entry_id)
+    check_entry(txn, schema, context, place.tenant, place.entry_id, record, may_all=may_all)
     return place
 
 
+def may_delete_tree(txn: ReadTransaction, schema: Schema, context: Context, tenant: int, base: int) -> bool:
+    """Whether the right to delete the base with all below it is granted; without it each entry is judged."""
+    return decide(txn, schema, context.token, tenant, base).allows(Right.DELETE_TREE)
+
+
 def check_entry(
-    txn: ReadTransaction, schema: Schema, context: Context, tenant: int, entry_id: int, record: Record
+    txn: ReadTransaction,
+    schema: Schema,
+    context: Context,
+    tenant: int,
+    entry_id: int,
+    record: Record,
+    *,
+    may_all: bool = False,
 ) -> None:
-    """Raises DirectoryError when the requester may not delete the entry, or nobody may; children don't matter."""
-    delete.check_access(txn, schema, context, tenant, entry_id, record)
+    """Raises DirectoryError when the requester may not delete the entry, or nobody may; children don't matter.
+
+    may_all: he has the right to delete the tree that it is in.
+    """
+    if not may_all:
+        delete.check_access(txn, schema, context, tenant, entry_id, record)
     reason = ""
     if record.flags & CONTEXT:
         reason = "a naming context can't be deleted"
@@ -112,14 +127,16 @@ def check_entry(
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, f"{reason}: {name}")
 
 
-def survey(txn: ReadTransaction, schema: Schema, context: Context, tenant: int, walk: TreeWalk) -> None:
-    """Judges the next entries of a walk; raises DirectoryError."""
+def survey(txn: ReadTransaction, schema: Schema, context: Context, place: Place, walk: TreeWalk) -> None:
+    """Judges the next entries of a walk below `place`; raises DirectoryError."""
+    tenant = place.tenant
+    may_all = may_delete_tree(txn, schema, context, tenant, place.entry_id)
     for entry_id in walk.take(txn, SURVEYED):
         try:
             record = txn.record(tenant, entry_id)
         except NoSuchEntry:
             continue  # gone since
-        check_entry(txn, schema, context, tenant, entry_id, record)
+        check_entry(txn, schema, context, tenant, entry_id, record, may_all=may_all)
     if walk.visited > context.limits.look_through:
         raise DirectoryError(
             ResultCode.ADMIN_LIMIT_EXCEEDED,
@@ -142,8 +159,10 @@ def apply_small(
         raise DirectoryError(
             ResultCode.ADMIN_LIMIT_EXCEEDED, f"at most {4 * SMALL} entries can be deleted as one"
         )
+    may_all = may_delete_tree(txn, schema, context, place.tenant, place.entry_id)
     for entry_id in below:
-        check_entry(txn, schema, context, place.tenant, entry_id, txn.record(place.tenant, entry_id))
+        record = txn.record(place.tenant, entry_id)
+        check_entry(txn, schema, context, place.tenant, entry_id, record, may_all=may_all)
     for entry_id in (*reversed(below), place.entry_id):  # a walk visits a parent before its children
         _delete(txn, schema, context, place.tenant, entry_id, plugins)
 
@@ -195,7 +214,8 @@ def delete_slice(
         entry_id = path.pop()
         record = txn.record(tenant, entry_id)
         if record.usn_changed > deletion.usn:
-            check_entry(txn, schema, context, tenant, entry_id, record)
+            may_all = may_delete_tree(txn, schema, context, tenant, deletion.base)
+            check_entry(txn, schema, context, tenant, entry_id, record, may_all=may_all)
         _delete(txn, schema, context, tenant, entry_id, plugins)
     if path:
         note = txn.meta(deletion.note)

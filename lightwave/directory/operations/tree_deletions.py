@@ -85,7 +85,7 @@ class TreeDeletions:
         walk = TreeWalk(place.tenant, place.entry_id)
         while not walk.finished:
             with self._store.read() as txn:
-                tree_delete.survey(txn, schemas.current(txn), context, place.tenant, walk)
+                tree_delete.survey(txn, schemas.current(txn), context, place, walk)
         return usn
 
     def _begin(

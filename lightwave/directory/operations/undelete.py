@@ -10,8 +10,10 @@ other attributes come from a backup (restore_entry.py).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from lightwave.directory.access.rights import Right
+from lightwave.directory.access.control_rights import REANIMATE_TOMBSTONES
+from lightwave.directory.access.decision import Decision
 from lightwave.directory.ldap.controls import SHOW_DELETED
 from lightwave.directory.ldap.dn import DNSyntaxError, parse_dn
 from lightwave.directory.ldap.messages import Modification, ModifyKind, ModifyRequest
@@ -20,11 +22,14 @@ from lightwave.directory.operations import add
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.drafts import Attributes, DraftEntry
 from lightwave.directory.operations.gather import (
+    Place,
+    check_control_right,
     check_naming_types,
-    check_right,
     check_user_modification,
+    classes_of,
+    denied,
     describe,
-    find,
+    find_visible,
     normalised_name,
 )
 from lightwave.directory.operations.ports import Plugin
@@ -67,18 +72,18 @@ def apply(
     plugins: Sequence[Plugin] = (),
 ) -> None:
     """Carries out an undelete; raises DirectoryError, and then nothing may be committed."""
-    place = find(txn, schema, context, request.dn)
-    record = txn.record(place.tenant, place.entry_id)
+    place, record, decision = find_visible(txn, schema, context, request.dn)
     if not record.flags & TOMBSTONE:
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "the entry is not deleted")
-    _check_access(txn, schema, context, place.tenant, place.entry_id, record)
+    _check_access(txn, schema, context, place, record, decision, request.changes)
     dn = _new_name(schema, request.changes) or b""
     name = normalised_name(schema, dn)
     try:
         rdn = parse_dn(dn)[0]
     except (DNSyntaxError, IndexError):
         raise DirectoryError(ResultCode.INVALID_DN_SYNTAX, "the new name is no name of an entry") from None
-    tenant, parent = add.find_superior(txn, schema, context, name)
+    structural = classes_of(txn, schema, record).structural
+    tenant, parent = add.find_superior(txn, schema, context, name, structural)
     if tenant != place.tenant:
         raise DirectoryError(ResultCode.AFFECTS_MULTIPLE_DSAS, "the new name is in another directory")
     checked = check_entry(schema, _content(txn, schema, record, request.changes), rdn)
@@ -102,19 +107,30 @@ def apply(
         plugin.on_add(txn, context, draft)
     change = txn.begin_change()
     entry = add.new_entry(txn, context, draft, change)
+    if record.descriptor:  # what it was protected by it is protected by again
+        entry = replace(entry, descriptor=record.descriptor)
     txn.revive_entry(tenant, place.entry_id, parent, entry, change, describe=schema.describe)
 
 
 def _check_access(
-    txn: WriteTransaction, schema: Schema, context: Context, tenant: int, entry_id: int, record: Record
+    txn: WriteTransaction,
+    schema: Schema,
+    context: Context,
+    place: Place,
+    record: Record,
+    decision: Decision,
+    changes: Sequence[Modification],
 ) -> None:
-    """§3.1.1.5.3.7.1: to write the tombstone, and the control access right at its naming context.
+    """§3.1.1.5.3.7.1: to write what is changed, and to reanimate tombstones at the naming context.
 
     The right to create a child at the new place is decided with the place.
     """
-    check_right(txn, schema, context, tenant, entry_id, record, Right.WRITE_PROPERTY)
-    root = txn.place(tenant, record.parent).root
-    check_right(txn, schema, context, tenant, root, None, Right.CONTROL_ACCESS)
+    names = (change.attribute for change in changes)
+    oids = {described.type.oid for name in names if (described := schema.describe(name)) is not None}
+    if any(oid not in decision.writable for oid in oids - {_DISTINGUISHED_NAME}):
+        raise denied(context)
+    root = txn.place(place.tenant, record.parent).root
+    check_control_right(txn, schema, context, place.tenant, root, None, REANIMATE_TOMBSTONES)
 
 
 def _content(

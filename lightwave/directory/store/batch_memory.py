@@ -7,6 +7,7 @@ changed, the places above it. All of a batch share one memory, which is told of 
 - a record that is put or deleted is forgotten;
 - where an entry is moved or removed, names and places that it may stand in are forgotten, and from then on those
   that the caches hold of the state before the batch are not asked any more;
+- descriptors in force are forgotten where one of them may have changed;
 - an undone child takes everything with it that it may have read of its own writes.
 """
 
@@ -26,7 +27,7 @@ _MOST_NAMES = 4_096
 class BatchMemory:
     """Shared by a write transaction and all its children."""
 
-    __slots__ = ("_above", "displaced", "parents", "places", "records")
+    __slots__ = ("_above", "displaced", "effective", "parents", "places", "records")
 
     def __init__(self) -> None:
         self.records: dict[tuple[int, int], Record] = {}
@@ -34,6 +35,8 @@ class BatchMemory:
         self.places: dict[int, Place] = {}
         self.parents: dict[NormalisedDN, tuple[int, int]] = {}
         """names of entries that have been found above others -> (tenant, entry id)"""
+        self.effective: dict[tuple[int, int], object] = {}
+        """(tenant, entry id) -> what access control makes of the entry's descriptor and those above it"""
         self._above: set[int] = set()
         self.displaced = False
         """An entry was moved or removed in this batch: names and places from before it may be wrong."""
@@ -61,6 +64,7 @@ class BatchMemory:
     def displace(self, entry_id: int, *, leaf: bool) -> None:
         """An entry is moved, or removed; with `leaf` nothing stands below it."""
         self.displaced = True
+        self.effective.clear()
         if not leaf or entry_id in self.places:
             self.places.clear()
         if not leaf or entry_id in self._above:
@@ -69,6 +73,7 @@ class BatchMemory:
 
     def clear(self) -> None:
         """Forget everything: a child was undone."""
+        self.effective.clear()
         self.records.clear()
         self.places.clear()
         self.parents.clear()

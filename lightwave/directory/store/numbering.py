@@ -241,6 +241,10 @@ class NumberingTransaction(ReadTransaction):
         number = self.server_number_for(guid)
         self.raw.put(layout.META_LOCAL_SERVER, layout.pack_number(number), db=self._databases.meta)
 
+    def effective_memory(self) -> dict[tuple[int, int], object] | None:
+        """See `Snapshot.effective_memory`: shared by the operations of a batch."""
+        return self._memory.effective
+
     def create_tenant(self, guid: bytes) -> int:
         """Give a tenant's GUID (16 bytes) its local number. Its data key is the keyring's matter (`add_tenant`)."""
         meta = self._databases.meta

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -64,6 +64,17 @@ class Snapshot:
                 raise StoreError(f"attribute number {number} was never given")
             return data.decode()
         return key
+
+    def attribute_key_mapping(self) -> Mapping[int, str]:
+        """Number -> key of all attributes that any entry ever had, not to be changed; hot."""
+        keys = self._caches.attribute_keys
+        if self._caches.applied == self.id or len(keys) == self.counters().attribute:
+            return keys
+        return dict(self.attribute_keys())
+
+    def effective_memory(self) -> dict[tuple[int, int], object] | None:
+        """Where a write transaction remembers descriptors in force; None for readers, who have caches."""
+        return None
 
     def attribute_keys(self) -> Iterator[tuple[int, str]]:
         """(number, key) of all attributes that any entry ever had."""

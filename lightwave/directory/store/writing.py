@@ -413,6 +413,7 @@ class WriteTransaction(EntryTransaction):
     def set_descriptor(self, tenant: int, entry_id: int, descriptor: int, change: Change) -> None:
         """Give an entry another own descriptor, a number of `intern_descriptor`."""
         record = self.record(tenant, entry_id)
+        self._memory.effective.clear()
         self._put_record(tenant, entry_id, record, change, descriptor=descriptor)
 
     def set_expiry(self, tenant: int, entry_id: int, expires: float | None, change: Change) -> None:

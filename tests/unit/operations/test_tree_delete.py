@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fresh_directory import BASE, Directory
+from fresh_directory import BASE, SIGNED_IN_SIDS, Directory
 from lightwave.directory.ldap.controls import MANAGE_DSA_IT, Control
 from lightwave.directory.ldap.filters import encode_filter, parse_filter
 from lightwave.directory.ldap.messages import AddRequest, DeleteRequest
@@ -110,7 +110,7 @@ def test_what_stays(tree: Directory, dn: bytes) -> None:
 
 
 def test_rights_are_asked_for(tree: Directory) -> None:
-    stranger = replace(tree.token, is_administrator=False)
+    stranger = replace(tree.token, is_administrator=False, sids=SIGNED_IN_SIDS)
     assert delete_tree(tree, ROOT, token=stranger).code is ResultCode.INSUFFICIENT_ACCESS_RIGHTS
     assert tree.exists(b"ou=l0,ou=b0," + ROOT)
 
@@ -205,7 +205,9 @@ def test_rights_are_asked_for_again_where_something_changed(
 ) -> None:
     """What was judged before the first entry went is not judged again; what changed since is."""
     deletion = interrupted(directory, monkeypatch, 0)
-    stranger = replace(directory.context(), token=replace(directory.token, is_administrator=False))
+    stranger = replace(
+        directory.context(), token=replace(directory.token, is_administrator=False, sids=SIGNED_IN_SIDS)
+    )
 
     def delete_slice() -> bool:
         with directory.store.write() as txn:
