@@ -25,6 +25,7 @@ from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Context, Limits
 from lightwave.directory.operations.outcome import PreconditionBroken
 from lightwave.directory.operations.ports import Effect, Preparation, Prepare, Target, WriteRequest
+from lightwave.directory.store.layout import SYSTEM_TENANT
 from lightwave.identity.authentication import SimpleClaim
 from lightwave.identity.credentials import read_credentials
 from lightwave.identity.hashing import MINIMUM
@@ -35,7 +36,7 @@ from lightwave.sasl.channel import Channel
 
 ADD, DELETE, REPLACE = ModifyKind.ADD, ModifyKind.DELETE, ModifyKind.REPLACE
 USER: Token = replace(ANONYMOUS, is_anonymous=False)
-ADMIN: Token = replace(USER, is_administrator=True)
+ADMIN: Token = replace(USER, tenant=SYSTEM_TENANT, is_administrator=True)
 HASHED = b"{SSHA}" + base64.b64encode(hashlib.sha1(b"imported" + b"salt").digest() + b"salt")
 
 
@@ -186,7 +187,8 @@ def test_unicode_pwd_needs_a_secure_connection_and_one_value(accounts: Accounts)
 
 def test_hashed_values_are_taken_from_administrators_only(accounts: Accounts) -> None:
     request = modify((REPLACE, "userPassword", (HASHED,)))
-    assert refused(accounts, request, context(USER)) is ResultCode.CONSTRAINT_VIOLATION
+    for other in (USER, replace(ADMIN, tenant=ADMIN.tenant + 1)):  # another tenant's are none here
+        assert refused(accounts, request, context(other)) is ResultCode.CONSTRAINT_VIOLATION
     preparation = plan(accounts, request)
     assert preparation is not None
     assert not preparation.heavy
