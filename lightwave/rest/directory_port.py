@@ -32,7 +32,7 @@ from lightwave.directory.store.environment import Store
 from lightwave.identity.lockout import locked_at, locked_until, lockout_of
 from lightwave.rest.entity_tags import tag_of
 from lightwave.rest.pages import Pages
-from lightwave.rest.resources import PageQuery, question
+from lightwave.rest.resources import Paged, question
 from lightwave.rest.running import SearchRunner
 from lightwave.rest.tenancy import Domain, domain_of
 from lightwave.web.messages import Request
@@ -195,7 +195,7 @@ class DirectoryPort:
             raise
 
     async def page(
-        self, request: Request, base: bytes, wanted: Filter, attributes: Sequence[str], query: PageQuery
+        self, request: Request, base: bytes, wanted: Filter, attributes: Sequence[str], query: Paged
     ) -> Page:
         """A page of the entries at or below `base` that fit, as `query` asks for it."""
         context = self._contexts.of(request)

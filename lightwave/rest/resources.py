@@ -53,7 +53,7 @@ class TenantQuery(Resource):
     )
 
 
-class PageQuery(TenantQuery):
+class Paged(Resource):
     """Which part of a list."""
 
     limit: int = Field(default=100, ge=1, le=MOST_ITEMS, description="Most items of the answer")
@@ -62,7 +62,11 @@ class PageQuery(TenantQuery):
     )
 
 
-def question(query: PageQuery) -> str:
+class PageQuery(Paged, TenantQuery):
+    """Which part of a list of a tenant's."""
+
+
+def question(query: Paged) -> str:
     """What has to be asked again, word for word, to go on with a cursor."""
     return type(query).__name__ + query.model_dump_json(exclude={"limit", "cursor"})
 

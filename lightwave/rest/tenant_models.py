@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from lightwave.rest.account_models import Password, Text
-from lightwave.rest.resources import Name, PageQuery, Resource
+from lightwave.rest.resources import Name, Paged, Resource
 
 State = Literal["active", "suspended", "deleting"]
 
@@ -38,7 +38,7 @@ class Tenants(Resource):
     next: str | None = Field(default=None, description="There is more: ask for it with cursor=")
 
 
-class TenantsQuery(PageQuery):
+class TenantsQuery(Paged):
     """Which tenants."""
 
     state: State | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lightwave.rest import tenant_models as models
 from lightwave.rest.directory_port import DirectoryPort
-from lightwave.rest.resources import PageQuery, answering, refusals
+from lightwave.rest.resources import Paged, answering, refusals
 from lightwave.rest.tenant_port import TenantPort
 from lightwave.rest.tenants import PATH, TenantHandlers
 from lightwave.web.routing import Access, Answer, Handler, Route
@@ -125,7 +125,7 @@ class TenantFace:
                 handle=answering(self._handlers.operators),
                 name="listOperators",
                 summary="List whom a tenant lets in",
-                query=PageQuery,
+                query=Paged,
                 answers={
                     200: Answer("a page", models.Operators),
                     404: _OF_OPERATORS[404],

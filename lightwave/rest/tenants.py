@@ -35,7 +35,7 @@ from lightwave.rest.account_entries import generalized_time
 from lightwave.rest.account_models import Password
 from lightwave.rest.calling import Kind, locate
 from lightwave.rest.directory_port import DirectoryPort, Found
-from lightwave.rest.resources import PageQuery, path_name
+from lightwave.rest.resources import Paged, path_name
 from lightwave.rest.tenant_port import TenantPort
 from lightwave.web.messages import Request, Response, json_response
 from lightwave.web.problems import Problem
@@ -138,7 +138,7 @@ class TenantHandlers:
 
     async def operators(self, request: Request) -> Response:
         """A page of them."""
-        query: PageQuery = request.arguments
+        query: Paged = request.arguments
         domain = self._port.domain(request, path_name(request))
         page = await self._port.page(request, _PRINCIPALS + domain.dn, _FOREIGNER, _OPERATOR, query)
         return json_response(models.Operators(items=[_operator(one) for one in page.found], next=page.next))
