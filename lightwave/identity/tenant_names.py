@@ -62,8 +62,10 @@ def signs_in_by_mail(txn: ReadTransaction, schema: Schema, tenant: int) -> bool:
     """Whether mail addresses are names to sign in with in a tenant."""
     attribute = schema.attribute(SIGN_IN_BY_MAIL)
     key = None if attribute is None else txn.attribute_number(attribute.oid)
+    if key is None:  # no tenant ever said so
+        return False
     entry_id = txn.by_guid(SYSTEM_TENANT, txn.tenant_guid(tenant))
-    if key is None or entry_id is None:
+    if entry_id is None:
         return False
     return txn.record(SYSTEM_TENANT, entry_id).values(key) == [b"TRUE"]
 
