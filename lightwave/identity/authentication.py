@@ -238,7 +238,7 @@ class Authenticator:
         name: str = "",
     ) -> BindCandidate:
         if found is None:
-            spelling = one_spelling(self._schema_of(txn), name)
+            spelling = one_spelling(txn, self._schema_of(txn), name)
             return BindCandidate(0, None, None, authorization_id, spelling=spelling)
         tenant, entry_id = found
         try:

@@ -22,7 +22,7 @@ _LABEL = b"scram keys of nobody"
 def keys_of_nobody(txn: ReadTransaction, schema: Schema, name: str, hashing: HashingCost) -> ScramKeys:
     """Keys that no password has, looking like everybody's."""
     secret = txn.derived_secret(_LABEL) or b""
-    made_of = one_spelling(schema, name)
+    made_of = one_spelling(txn, schema, name)
     iterations = hashing.iterations or HashingCost().iterations
     salt, stored_key, server_key = (
         hmac.digest(secret, part + made_of, "sha256") for part in (b"salt\0", b"stored\0", b"server\0")

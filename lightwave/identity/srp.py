@@ -54,7 +54,7 @@ def salt_and_verifier(
 ) -> tuple[bytes, int]:
     """What the exchange goes on with: from `keys`, else what looks like them."""
     secret = hmac.digest(txn.derived_secret(_LABEL) or b"", profile.mechanism.encode("ascii"), "sha256")
-    made_of = one_spelling(schema, name)
+    made_of = one_spelling(txn, schema, name)
     salt = hmac.digest(secret, b"salt\0" + made_of, "sha256")[:SALT_SIZE]
     blocks = (
         hmac.digest(secret, b"verifier\0%d\0" % number + made_of, "sha256")

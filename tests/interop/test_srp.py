@@ -11,7 +11,7 @@ import pytest
 from clients import Outcome, lacks, run_client
 from node import Node
 from reference import wire
-from serving import PASSWORD, add_user, unit
+from serving import PASSWORD, add_user, change_settings, unit
 
 PLUGIN = Path(__file__).parent / "cyrus" / "plugin"
 INVALID_CREDENTIALS, UNWILLING = 49, 53
@@ -27,6 +27,7 @@ def user(shared_node: Node) -> Iterator[str]:
     if not (PLUGIN / "libsrp.so").exists():
         lacks("Cyrus SASL's plugin for SRP")
     name = add_user(shared_node, "cyrus-srp")
+    change_settings(shared_node, lwFailureDelayMilliseconds=0)
     yield name
     with shared_node.local_administrator() as connection:
         assert connection.ask(wire.delete(name)).code == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts import ANN, NOW, SECRET, SSHA, Accounts, authenticator
+from accounts import ANN, BASE, NOW, SECRET, SSHA, Accounts, authenticator
 from lightwave.directory.access.token import AuthenticatedBy
 from lightwave.directory.ldap.messages import ModifyKind
 from lightwave.identity.credential_format import decode_credentials
@@ -151,9 +151,14 @@ def test_credentials_without_keys_are_read(accounts: Accounts) -> None:
 
 
 def test_neg_012_nobody_has_one_salt_in_each_spelling(accounts: Accounts) -> None:
-    names = ["zed", "ZED", " zed", "u:zed", "zed@lightwave.local", "dn:uid=zed,dc=x", "UID=Zed,dc=y"]
+    base = BASE.decode()
+    names = ["zed", "ZED", " zed", "u:zed", "zed@lightwave.local", f"dn:uid=zed,{base}", f"UID=Zed,{base}"]
     salts = {keys_of(accounts, name)[0].salt for name in names}
     assert len(salts) == 1
+    # What would not lead to one account does not look as if it did: of an account that is there these differ too.
+    for name in ("zed", "ann"):
+        spellings = (name, f"{name}@elsewhere.example", f"uid={name},dc=elsewhere,dc=example")
+        assert len({keys_of(accounts, spelling)[0].salt for spelling in spellings}) == 2
     (nobody,) = keys_of(accounts, "zed")
     (ann,) = keys_of(accounts, "ann")
     assert keys_of(accounts, "zoe")[0].salt != nobody.salt

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts import ANN, NOW, SECRET, Accounts, authenticator
+from accounts import ANN, BASE, NOW, SECRET, Accounts, authenticator
 from lightwave.directory.access.token import AuthenticatedBy, Token
 from lightwave.directory.ldap.messages import AddRequest, Modification, ModifyKind, ModifyRequest
 from lightwave.directory.operations.context import Context, Limits
@@ -99,6 +99,22 @@ def test_somebody_and_nobody(accounts: Accounts, profile: object) -> None:
         assert 0 < nobody[1] < chosen.group.modulus
         assert nobody[1].bit_length() > chosen.group.bits - 64
         assert asked.lookup_srp(txn, chosen, "somebody")[0] != nobody[0]
+
+
+def test_which_spellings_of_nobodys_name_are_one(accounts: Accounts) -> None:
+    """As those of an account are, so that no pair of them tells whether it is there."""
+    with accounts.store.read() as txn:
+
+        def salt(name: str) -> bytes:
+            return authenticator().lookup_srp(txn, SRP_SHA_256, name)[0]
+
+        for name in ("ann", "bob", "nobody"):
+            dn = f"uid={name},{BASE.decode()}"
+            spellings = (name, f"u:{name}", f"{name}@lightwave.local", dn, f"dn:{dn.upper()}")
+            assert len({salt(one) for one in spellings}) == 1, name
+            elsewhere = {salt(f"{name}@elsewhere.example"), salt(f"{name}@other.example"), salt(name)}
+            assert len(elsewhere) == 3
+            assert salt(f"{name}@Elsewhere.example") in elsewhere
 
 
 def test_an_account_without_keys_looks_like_nobody(accounts: Accounts) -> None:
