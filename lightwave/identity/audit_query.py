@@ -1,4 +1,4 @@
-"""Reading the audit: which events, of which tenant, in which order, and who may read them at all.
+"""Reading the audit: which events, of which tenant, in which order.
 
 Events of several nodes are given in the order of their times; a position says how far each node's chain has been read,
 so that reading goes on where it was, also after a restart, and sees what came since.
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from heapq import merge
 from typing import NamedTuple
 
-from lightwave.directory.access.token import Token
 from lightwave.directory.store.audit_rows import Event, Stored, before_time, events, nodes_of
 from lightwave.directory.store.reading import ReadTransaction
 
@@ -20,11 +19,6 @@ Position = Mapping[int, int]
 """node -> sequence of the last event that was read"""
 
 _POSITION = re.compile(r"[0-9]{1,10}\.[0-9]{1,20}(-[0-9]{1,10}\.[0-9]{1,20}){0,63}\Z")
-
-
-def may_read(token: Token, tenant: int) -> bool:
-    """Whether somebody may read a tenant's audit: its own administrators, nobody else's."""
-    return token.bypass or (token.is_administrator and token.tenant == tenant)
 
 
 @dataclass(frozen=True, slots=True)

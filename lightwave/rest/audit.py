@@ -15,6 +15,7 @@ from pydantic import Field
 from twisted.internet.defer import Deferred
 
 from lightwave.directory.access.token import Token
+from lightwave.directory.operations.audit_entries import may_read_audit
 from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.store.audit_chain import Verification
 from lightwave.directory.store.audit_rows import Stored, nodes_of
@@ -25,7 +26,6 @@ from lightwave.identity.audit_query import (
     Query,
     beginning,
     format_position,
-    may_read,
     parse_position,
     read_slice,
 )
@@ -213,7 +213,7 @@ class AuditFace:
 
     def _check(self, txn: ReadTransaction, request: Request, domain: Domain) -> None:
         """Whoever waits may lose his rights meanwhile."""
-        if not may_read(self._current(txn, request.caller), domain.tenant):
+        if not may_read_audit(self._current(txn, request.caller), domain.tenant):
             raise Problem(404, f"there is no audit of {domain.dns_name} for you")
 
     def _query(self, domain: Domain, asked: AuditQuery, now: float) -> Query:

@@ -135,6 +135,46 @@ def test_verifying(node: Node) -> None:
     assert found["chains"][0]["at"] == 1
 
 
+def test_events_are_entries(serving: Node) -> None:
+    """Found below cn=Audit alone, by one-level and subtree, filtered, paged, and by their own names; read only."""
+    node = serving
+    ann = add_ann(node)
+    audit = f"cn=Audit,{node.suffix}"
+    with node.local_administrator() as connection:
+
+        def found(base: str, scope: int, *filters: Any, attributes: Any = ("lwAuditTarget",)) -> Any:
+            asked = ("and", *filters) if filters else ("present", "objectClass")
+            return connection.ask(wire.search(base, scope, filter=asked, attributes=list(attributes)))
+
+        adds = ("equal", "lwAuditAction", b"ADD")
+        (entry,) = found(audit, wire.ONE, adds, ("equal", "lwAuditTarget", ann.encode())).entries
+        name, attributes = entry[0].decode(), dict(entry[1])
+        assert name.endswith("," + audit)
+        assert attributes == {"lwAuditTarget": [ann.encode()]}
+        whole = dict(found(name, wire.BASE, attributes=("*", "entryDN")).entries[0][1])
+        assert whole["objectClass"] == [b"top", b"lwAuditEvent"]
+        assert whole["entryDN"] == [name.encode()]
+        assert whole["lwAuditSequence"] == [b"1"]
+        assert found(audit, wire.BASE).entries[0][0] == audit.encode()
+        assert found(audit, wire.SUBTREE).entries[0][0] == audit.encode()
+        late = ("greater", "lwAuditTime", b"20991231235959Z")
+        assert found(audit, wire.ONE, late).entries == []
+        assert found(node.suffix, wire.SUBTREE, adds).entries == []
+        assert found(name, wire.ONE).entries == []
+        assert found(name, wire.SUBTREE).entries[0][0] == name.encode()
+        assert found(f"lwAuditId=none-1,{audit}", wire.BASE).code == 32
+        assert found(f"lwAuditId=x,{audit}", wire.BASE).code == 32
+        assert connection.ask(wire.modify(name, [(wire.REPLACE, "lwAuditAction", [b"x"])])).code == 32
+        assert connection.ask(wire.delete(name)).code == 32
+        assert connection.ask(wire.delete(audit)).code == 53
+        attributes_of_one = [("objectClass", [b"container"])]
+        assert connection.ask(wire.add(f"cn=x,{audit}", attributes_of_one)).code == 53
+    with wire.Connection.local(node.folder / "ldapi") as connection:
+        assert connection.ask(wire.bind(ann, CANARY)).code == 0
+        for base, scope in ((audit, wire.ONE), (name, wire.BASE)):
+            assert connection.ask(wire.search(base, scope)).entries == []
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_killed_node_leaves_a_chain_that_verifies(
     promoted_node: Node, short_folder: Path, workers: int

@@ -108,7 +108,7 @@ def _usn_changed(subject: Subject) -> list[bytes]:
 
 
 def _entry_dn(subject: Subject) -> list[bytes]:
-    return [subject.txn.dn(subject.tenant, subject.entry_id)]
+    return [subject.txn.dn(subject.tenant, subject.entry_id, subject.record)]
 
 
 def _subschema_subentry(subject: Subject) -> list[bytes]:

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from lightwave.directory.access.sid import BUILTIN, Sid
 from lightwave.directory.ldap.dn import format_dn
+from lightwave.directory.operations import audit_entries
 from lightwave.directory.operations.builtin_principals import (
     add_administrator,
     add_builtin_groups,
@@ -78,6 +79,7 @@ def fill_domain(builder: EntryBuilder, dn: bytes, root: int, domain: Sid) -> Bui
     """Adds what stands in a naming context with this root (an entry id) and this SID."""
     _add_containers(builder, dn)
     _add_policies(builder, dn)
+    _add_audit(builder, dn)
     add_rid_manager(builder, dn, root)
     administrator, administrator_dn = add_administrator(builder, dn, domain)
     add_krbtgt(builder, dn, domain)
@@ -90,6 +92,12 @@ def _add_containers(builder: EntryBuilder, dn: bytes) -> None:
         settings = {"objectSid": (BUILTIN,)} if kind == "builtinDomain" else None
         builder.add(rdn + b"," + dn, ["top", kind], critical=kind not in _MOVABLE, settings=settings)
     add_deleted_objects(builder, dn)
+
+
+def _add_audit(builder: EntryBuilder, dn: bytes) -> None:
+    """Adds the entry below which events are found."""
+    builder.add(audit_entries.RDN + b"," + dn, ["top", "container", "lwAuditLog"], critical=True)
+    audit_entries.number_attributes(builder.txn, builder.schema)
 
 
 def _add_policies(builder: EntryBuilder, dn: bytes) -> None:

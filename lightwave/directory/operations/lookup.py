@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from lightwave.directory.ldap.filters import Equality, Present
 from lightwave.directory.ldap.requests import SCOPE_BASE, SCOPE_SUBTREE, SearchRequest
 from lightwave.directory.ldap.responses import TAG_SEARCH_DONE, encode_entry, encode_success
+from lightwave.directory.operations.audit_entries import is_audit
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.deleted_entries import may_be_deleted
 from lightwave.directory.operations.filter_nodes import EqualityMatch
@@ -60,6 +61,8 @@ def look_up(
             if type(request.filter) is not Equality:
                 return None
             node = plain_equality(table, request.filter)
+            if is_audit(schema, name):
+                return None
             shown = None if node is None else searches.readable(txn, schema, token, tenant, base)
             if node is None or shown is None or node.numbers[0] not in shown or len(node.numbers) > 1:
                 return None

@@ -25,6 +25,16 @@ from lightwave.directory.ldap.responses import encode_entry, encode_reference
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.aliases import Sees, alias_targets, aliased_name, resolve_base
 from lightwave.directory.operations.attribute_table import AttributeTable, AttributeTables
+from lightwave.directory.operations.audit_entries import (
+    VIRTUAL,
+    AuditEvents,
+    event_record,
+    find_event,
+    holds_audit,
+    is_audit,
+    may_read_audit,
+    since_of,
+)
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.deleted_entries import may_be_deleted
@@ -202,10 +212,12 @@ class Search:
         "_between_clocks",
         "_context",
         "_deadline",
+        "_event",
         "_examined",
         "_follow_aliases",
         "_ids",
         "_node",
+        "_of_audit",
         "_omitted",
         "_position",
         "_references",
@@ -255,6 +267,8 @@ class Search:
         scope = self._scope = request.scope
         if not BASE <= scope <= SUBORDINATES:
             raise DirectoryError(ResultCode.PROTOCOL_ERROR, f"scope {scope} is not defined")
+        self._of_audit = False
+        self._event: int | None = None
         self._tenant, self._base = self._find_base(txn)
         table = self._table = searches.table(txn, schema)
         self._node: Resolved = Resolver(table, txn.find).resolve(request.filter)
@@ -284,8 +298,15 @@ class Search:
         self.response_controls: tuple[Control, ...] = ()
         if may_exist(txn) and not context.manages_dsa_it:
             self._find_referrals(txn)
-        if scope == BASE:
-            self._source: Source = Listed([self._base])
+        if self._event is not None:  # nothing is below it
+            self._source: Source = Listed([self._event] if scope in (BASE, SUBTREE) else [])
+        elif scope == BASE:
+            self._source = Listed([self._base])
+        elif self._of_audit:
+            top = self._base if scope == SUBTREE else 0
+            allowed = may_read_audit(context.token, self._tenant)
+            since = since_of(schema, request.filter)
+            self._source = AuditEvents(self._tenant, top, since, readable=allowed)
         else:
             self._plan(txn)
             if not subentries:
@@ -393,7 +414,13 @@ class Search:
             else:
                 found = txn.find(name)
         except NoSuchEntry as error:
-            raise self.no_such_object(txn, error) from None
+            event = find_event(txn, self._schema, self._context.token, name)
+            if event is None:
+                raise self.no_such_object(txn, error) from None
+            self._event = event[2]
+            return event[:2]
+        if is_audit(self._schema, name):
+            self._of_audit = holds_audit(txn, self._schema, name, *found)
         if not self._show_deleted and (request.deref or may_be_deleted(self._schema, name)):
             self._hide_deleted(txn, *found)
         if self._scope != BASE and self._readable(txn, *found) is None:
@@ -541,7 +568,13 @@ class Search:
         """The encoded SearchResultEntry of a candidate, None when it does not pass."""
         tenant = self._tenant
         try:
-            record = txn.record(tenant, entry_id)
+            if entry_id < VIRTUAL:
+                record = txn.record(tenant, entry_id)
+            else:
+                found = event_record(txn, self._schema, tenant, self._base, entry_id)
+                if found is None:
+                    return None  # purged since
+                record = found
         except NoSuchEntry:
             return None  # removed since the index was read
         except DamagedRecord:
