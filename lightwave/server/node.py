@@ -20,6 +20,7 @@ from cryptography import x509
 from twisted.internet import defer
 from twisted.python.log import PythonLoggingObserver
 
+from lightwave.directory.operations.audit_retention import AuditRetention
 from lightwave.directory.operations.completion import Completion
 from lightwave.directory.operations.computed import provide
 from lightwave.directory.operations.indexing import IndexBuilder
@@ -227,6 +228,7 @@ class Node:
             Purge(self._store, self._committer, time.time),
             Unlinking(self._store, self._committer),
             TenantDeletion(self._store, schemas, self._committer, self._threads, time.time),
+            AuditRetention(self._store, schemas, self._committer, time.time),
             AuditSigning(self._store, self._committer, node, time.time, os.urandom),
             pipeline.tree_deletions,
         )

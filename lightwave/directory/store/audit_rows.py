@@ -288,6 +288,11 @@ class Link(NamedTuple):
         return len(self.key) > layout.AUDIT_KEY_SIZE
 
     @property
+    def time(self) -> int:
+        """Of an event, in ms since 1970."""
+        return layout.number(self.value[_BODY : _BODY + 8])
+
+    @property
     def hash(self) -> bytes:
         """That it says of itself, or of the event that it is behind."""
         return self.value[_HASH]
@@ -399,6 +404,42 @@ def before_time(txn: ReadTransaction, tenant: int, node: int, time: float) -> in
         else:
             high = middle - 1
     return low
+
+
+def next_chain(txn: ReadTransaction, tenant: int, node: int) -> tuple[int, int] | None:
+    """(tenant, node) of the chain after another; None behind the last."""
+    database = txn.store.databases.audit
+    if database is None:
+        return None
+    cursor = txn.raw.cursor(database)
+    if not cursor.set_range(audit_key(tenant, node, LAST) + b"\xff"):
+        return None
+    found, of, _ = decode_audit_key(cursor.key())
+    return found, of
+
+
+def purge_chain(txn: ReadTransaction, tenant: int, node: int, before: int, most: int) -> bool:
+    """Delete events older than `before` (ms since 1970) up to the last checkpoint behind which there are only such;
+    whether `most` rows were not enough. The checkpoint stays.
+    """
+    end = 0
+    rows = 0
+    for link in chain(txn, tenant, node):
+        rows += 1
+        if link.is_checkpoint:
+            end = link.sequence
+            if rows > most:
+                break
+        elif link.time >= before:
+            break
+    if not end:
+        return False
+    database = _database(txn)
+    keep = audit_key(tenant, node, end) + layout.CHECKPOINT_MARK
+    due = [link.key for link in chain(txn, tenant, node) if link.key < keep] if end else []
+    for key in due:
+        txn.raw.delete(key, db=database)
+    return rows > most and bool(due)
 
 
 def last_signed(txn: ReadTransaction, tenant: int, node: int) -> int:
