@@ -213,7 +213,8 @@ class AuditFace:
 
     def _check(self, txn: ReadTransaction, request: Request, domain: Domain) -> None:
         """Whoever waits may lose his rights meanwhile."""
-        if not may_read_audit(self._current(txn, request.caller), domain.tenant):
+        schema = self._schemas.current(txn)
+        if not may_read_audit(txn, schema, self._current(txn, request.caller), domain.tenant):
             raise Problem(404, f"there is no audit of {domain.dns_name} for you")
 
     def _query(self, domain: Domain, asked: AuditQuery, now: float) -> Query:

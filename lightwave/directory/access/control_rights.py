@@ -43,6 +43,7 @@ CONTROL_RIGHTS: Final[Mapping[str, Guid]] = {
         "Change-Domain-Master": "014bf69c-7b3b-11d1-85f6-08002be74fab",
         "Change-Infrastructure-Master": "cc17b1fb-33d9-11d2-97d4-00c04fd8d5cd",
         "Manage-Optional-Features": "7c0e2a7c-a419-48e4-a995-10180aad54dd",
+        "Lightwave-Read-Audit": "5b7c1d0e-3f0a-4c8e-9a55-2d0c6f0e4a71",  # of this server
     }.items()
 }
 
@@ -84,6 +85,7 @@ GET_CHANGES: Final = CONTROL_RIGHTS["DS-Replication-Get-Changes"]
 GET_CHANGES_ALL: Final = CONTROL_RIGHTS["DS-Replication-Get-Changes-All"]
 REANIMATE_TOMBSTONES: Final = CONTROL_RIGHTS["Reanimate-Tombstones"]
 UNEXPIRE_PASSWORD: Final = CONTROL_RIGHTS["Unexpire-Password"]
+READ_AUDIT: Final = CONTROL_RIGHTS["Lightwave-Read-Audit"]
 SELF_MEMBERSHIP: Final = VALIDATED_WRITES["Self-Membership"]
 VALIDATED_SPN: Final = VALIDATED_WRITES["Validated-SPN"]
 VALIDATED_DNS_HOST_NAME: Final = VALIDATED_WRITES["Validated-DNS-Host-Name"]

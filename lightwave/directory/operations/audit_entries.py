@@ -1,9 +1,10 @@
 """Events of the audit as entries below `cn=Audit` of each domain, computed of their rows when they are searched for.
 
-`cn=Audit` is an ordinary entry: its descriptor and the requester's rights decide as for any other. Its children are
-no entries of the store. They are found where it is the base (one level or subtree, in the order of their sequences) or
-by their own names, never from above: a search of a domain does not run through its history. A lower bound of
-lwAuditTime in the filter is where reading begins; all else the filter decides event by event, so paging is right.
+`cn=Audit` is an ordinary entry. Its children are no entries of the store: whoever has the control access right
+Lightwave-Read-Audit on it reads all of them, nobody else any. They are found where it is the base (one level or
+subtree, in the order of their sequences) or by their own names, never from above: a search of a domain does not run
+through its history. A lower bound of lwAuditTime in the filter is where reading begins; all else the filter decides
+event by event, so paging is right.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import final
 
+from lightwave.directory.access.control_rights import READ_AUDIT
+from lightwave.directory.access.decision import decide
 from lightwave.directory.access.token import Token
 from lightwave.directory.ldap.filters import And, Filter, GreaterOrEqual
 from lightwave.directory.operations.gather import classes_of
@@ -77,9 +80,17 @@ def _known(schema: Schema) -> _Known:
     return _Known(schema)
 
 
-def may_read_audit(token: Token, tenant: int) -> bool:
-    """Whether somebody may read a tenant's audit: its own administrators, nobody else's."""
-    return token.bypasses(tenant) or (token.is_administrator and token.tenant == tenant)
+def may_read_audit(txn: ReadTransaction, schema: Schema, token: Token, tenant: int) -> bool:
+    """Whether somebody may read a tenant's audit: who has the control access right for it on cn=Audit.
+
+    Administrators have all rights in their own tenant; where there is no cn=Audit, the domain's root decides.
+    """
+    leaf = _known(schema).leaf
+    for _, context in txn.contexts(tenant):
+        entry_id = txn.find_child(tenant, context.entry_id, leaf) or context.entry_id
+        if READ_AUDIT in decide(txn, schema, token, tenant, entry_id).control_rights:
+            return True
+    return False
 
 
 def is_audit(schema: Schema, name: NormalisedDN) -> bool:
@@ -110,7 +121,7 @@ def find_event(
         tenant, base = txn.find(name[1:])
     except NoSuchEntry:
         return None
-    if not may_read_audit(token, tenant) or not holds_audit(txn, schema, name[1:], tenant, base):
+    if not may_read_audit(txn, schema, token, tenant) or not holds_audit(txn, schema, name[1:], tenant, base):
         return None
     for node in nodes_of(txn, tenant):
         sequence = name[0].rpartition(b"-")[2]

@@ -304,7 +304,7 @@ class Search:
             self._source = Listed([self._base])
         elif self._of_audit:
             top = self._base if scope == SUBTREE else 0
-            allowed = may_read_audit(context.token, self._tenant)
+            allowed = may_read_audit(txn, schema, context.token, self._tenant)
             since = since_of(schema, request.filter)
             self._source = AuditEvents(self._tenant, top, since, readable=allowed)
         else:
@@ -587,7 +587,7 @@ class Search:
         parent = record.parent
         if not self._in_scope(txn, entry_id, parent, record):
             return None
-        readable = self._shared_readable
+        readable = self._shared_readable if entry_id < VIRTUAL else ALL  # who may not read one is given none
         if readable is None:
             readable = self._searches.readable(
                 txn, self._schema, self._context.token, tenant, entry_id, record
