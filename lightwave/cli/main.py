@@ -21,6 +21,7 @@ _TOPICS: Final[dict[str, dict[str, str]]] = {
         "group": "group",
         "service": "service",
         "computer": "computer",
+        "app-password": "app_password",
         "whoami": "whoami",
     },
     "Data": {

@@ -20,6 +20,7 @@ from lightwave.directory.store.reading import ReadTransaction
 from lightwave.identity.refusals import AuthenticationFailed, NotLive, Refusal
 from lightwave.rest.account_routes import AccountFace
 from lightwave.rest.accounts import COMPUTERS, SERVICES, USERS
+from lightwave.rest.app_passwords import AppPasswordFace
 from lightwave.rest.audit import AuditFace
 from lightwave.rest.directory import DirectoryFace
 from lightwave.rest.directory_port import Contexts, DirectoryPort
@@ -151,6 +152,7 @@ def _faces(directory: DirectoryService, reactor: Any) -> tuple[Face, ...]:
         GroupFace(port),
         _audit_face(directory, reactor, port),
         TenantFace(port, tenants),
+        AppPasswordFace(store, schemas, pipeline, port, contexts, directory.random_bytes),
     )
 
 

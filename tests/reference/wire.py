@@ -238,8 +238,10 @@ class ServerClosed(Exception):
 class Connection:
     """A blocking client: one request, and all that is said to it."""
 
-    def __init__(self, host: str, port: int, timeout: float = 20) -> None:
-        self.socket = socket.create_connection((host, port), timeout=timeout)
+    def __init__(self, host: str, port: int, timeout: float = 20, source: str | None = None) -> None:
+        """source: an address of this machine to come from."""
+        origin = None if source is None else (source, 0)
+        self.socket = socket.create_connection((host, port), timeout=timeout, source_address=origin)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
         self._last_id = 0
