@@ -326,7 +326,7 @@ class Authenticator:
         age = assess(txn, account.record, policy, credentials or _NO_CREDENTIALS, now)
         if age.is_refused:
             raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "the password has expired", age.fault)
-        return Authenticated(token, age)
+        return Authenticated(replace(token, must_change=True) if age.must_change else token, age)
 
     # --- what the channel knows
 

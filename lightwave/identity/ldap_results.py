@@ -14,6 +14,7 @@ _CODES = {
     Refusal.MECHANISM_NOT_AVAILABLE: ResultCode.AUTH_METHOD_NOT_SUPPORTED,
     Refusal.MALFORMED: ResultCode.INVALID_CREDENTIALS,  # RFC 4513 §5.2.1.2: the exchange failed
     Refusal.CONSTRAINT: ResultCode.CONSTRAINT_VIOLATION,
+    Refusal.MUST_CHANGE: ResultCode.INSUFFICIENT_ACCESS_RIGHTS,  # draft-behera-ldap-password-policy-10 §8.1.2.2
 }
 
 

@@ -247,6 +247,8 @@ class TokenLiveness:
         """
         if token.entry_id is None:
             return math.inf
+        if token.must_change:
+            raise NotLive("the password must be changed first")
         try:
             changed = txn.record(token.tenant, token.entry_id).usn_changed
         except NoSuchEntry:

@@ -21,6 +21,7 @@ class Refusal(Enum):
     MECHANISM_NOT_AVAILABLE = "the mechanism is not offered on this connection"
     MALFORMED = "the client's message does not follow the mechanism"
     CONSTRAINT = "the password does not meet the rules"
+    MUST_CHANGE = "the password must be changed before it serves for anything else"
 
 
 class AuthenticationFailed(Exception):

@@ -207,6 +207,8 @@ class Callers:
         def done(result: Authenticated | BaseException) -> None:
             if isinstance(result, BaseException):
                 waiting.errback(result)
+            elif result.token.must_change:
+                waiting.errback(AuthenticationFailed(Refusal.MUST_CHANGE))
             else:
                 waiting.callback(result.token)
 

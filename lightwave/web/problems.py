@@ -43,7 +43,11 @@ _STATUSES = {
 }
 """all others are the content's fault: 422 (RFC 9110 §15.5.21)"""
 
-_AUTHENTICATION = {Refusal.CONFIDENTIALITY_REQUIRED: 403, Refusal.AUTHORIZATION_DENIED: 403}
+_AUTHENTICATION = {
+    Refusal.MUST_CHANGE: 403,
+    Refusal.CONFIDENTIALITY_REQUIRED: 403,
+    Refusal.AUTHORIZATION_DENIED: 403,
+}
 
 
 class Problem(Exception):

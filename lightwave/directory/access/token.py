@@ -48,7 +48,8 @@ class Token:
     of them counts. bypass: a command that opened the store itself: no descriptor is asked.
     authenticated_at: seconds since the epoch. credential_version: of the stored credentials at that
     moment, 0 when the entry has none. limits: of the identity's own, None for most.
-    app_password: id of the one that it was made with, b"" for others.
+    app_password: id of the one that it was made with, b"" for others. must_change: it serves only to change the
+    password that it was made with; whoever else is shown it refuses.
     """
 
     tenant: int
@@ -67,6 +68,7 @@ class Token:
     credential_version: int = 0
     limits: OwnLimits | None = None
     app_password: bytes = b""
+    must_change: bool = False
 
     @property
     def is_system_administrator(self) -> bool:

@@ -26,6 +26,7 @@ from lightwave.directory.operations.gather import (
 from lightwave.directory.operations.modify import Gathered
 from lightwave.directory.operations.outcome import WrongOldPassword
 from lightwave.directory.operations.ports import Effect, Plugin, Preparation
+from lightwave.directory.operations.write_rights import old_password_needed
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import TOMBSTONE
@@ -61,9 +62,7 @@ def gather(
     wanted = RESET_PASSWORD if request.old is None else CHANGE_PASSWORD
     if wanted not in decision.control_rights and RESET_PASSWORD not in decision.control_rights:
         if request.old is None and CHANGE_PASSWORD in decision.control_rights:
-            raise DirectoryError(
-                ResultCode.UNWILLING_TO_PERFORM, "the old password is needed to change one's own"
-            )
+            raise old_password_needed(context, ResultCode.UNWILLING_TO_PERFORM)
         raise denied(context)
     return Gathered(place, record, classes_of(txn, schema, record), [], secrets)
 

@@ -18,8 +18,10 @@ from lightwave.directory.ldap.controls import (
     check_no_value,
     decode_paged,
 )
+from lightwave.directory.ldap.password_policy import PASSWORD_POLICY
 from lightwave.directory.ldap.requests import (
     AddRequest,
+    BindRequest,
     CompareRequest,
     DeleteRequest,
     ModifyDNRequest,
@@ -134,6 +136,7 @@ SERVED = (
     ServedControl(PERMISSIVE_MODIFY, (ModifyRequest,), check_no_value),
     ServedControl(RELAX_RULES, _UPDATE, check_no_value),
     ServedControl(TRANSACTION, (*_UPDATE, PasswordModifyRequest), decode_transaction),
+    ServedControl(PASSWORD_POLICY, (BindRequest, PasswordModifyRequest, *_ENTRY_REQUESTS), check_no_value),
     ServedControl(PERSISTENT_SEARCH, _SEARCH, lambda control: decode_persistent_search(control.value)),
 )
 _BY_OID = {one.oid: one for one in SERVED}

@@ -22,6 +22,13 @@ from lightwave.directory.access.control_rights import (
 )
 from lightwave.directory.access.decision import Decision
 from lightwave.directory.ldap.messages import ModifyKind
+from lightwave.directory.ldap.password_policy import (
+    PASSWORD_POLICY,
+    PasswordFault,
+    PasswordPolicyResponse,
+    encode_password_policy,
+)
+from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.ad_attributes import SAM_ACCOUNT_NAME
 from lightwave.directory.operations.changes import ParsedChange
 from lightwave.directory.operations.context import Context
@@ -85,8 +92,18 @@ def check_write_secrets(
         raise denied(context)
     if not passwords or RESET_PASSWORD in decision.control_rights:
         return
-    if not (is_password_change(passwords) and CHANGE_PASSWORD in decision.control_rights):
+    if CHANGE_PASSWORD not in decision.control_rights:
         raise denied(context)
+    if not is_password_change(passwords):
+        raise old_password_needed(context, ResultCode.INSUFFICIENT_ACCESS_RIGHTS)
+
+
+def old_password_needed(context: Context, code: ResultCode) -> DirectoryError:
+    """The refusal of a reset to who may change the password only, with the reason for a client that asked for it."""
+    response = PasswordPolicyResponse(fault=PasswordFault.MUST_SUPPLY_OLD_PASSWORD)
+    asked = context.has_control(PASSWORD_POLICY)
+    controls = (encode_password_policy(response),) if asked else ()
+    return DirectoryError(code, "the old password is needed to change one's own", controls=controls)
 
 
 def is_password_change(changes: Sequence[ParsedChange]) -> bool:

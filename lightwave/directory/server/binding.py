@@ -14,7 +14,16 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from lightwave.directory.access.token import ANONYMOUS, Token
+from lightwave.directory.ldap.controls import Control
 from lightwave.directory.ldap.messages import LDAPMessage
+from lightwave.directory.ldap.password_policy import (
+    PASSWORD_POLICY,
+    PasswordFault,
+    PasswordPolicyResponse,
+    encode_password_policy,
+    password_expired,
+    password_expiring,
+)
 from lightwave.directory.ldap.requests import BindRequest, SaslCredentials, SimpleCredentials
 from lightwave.directory.ldap.responses import TAG_BIND_RESPONSE, encode_bind_result
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
@@ -25,6 +34,7 @@ from lightwave.directory.server.transactions import forget as forget_transaction
 from lightwave.identity.audit_notices import Claimed, Way
 from lightwave.identity.authentication import Authenticated, BindCandidate, is_anonymous_bind
 from lightwave.identity.ldap_results import result_code
+from lightwave.identity.password_age import FINE, PasswordAge
 from lightwave.identity.refusals import AuthenticationFailed
 from lightwave.identity.sign_in import Source
 from lightwave.sasl.mechanism import (
@@ -77,7 +87,8 @@ def _begin(connection: LDAPConnection, txn: ReadTransaction, message: LDAPMessag
     connection.bind_method, connection.claimed = "simple", None
     connection.set_token(ANONYMOUS)
     try:
-        check_controls(BindRequest, message.controls)
+        asked = check_controls(BindRequest, message.controls)
+        connection.bind_explains = PASSWORD_POLICY in asked.values
         if request.version != 3:
             raise DirectoryError(ResultCode.PROTOCOL_ERROR, "only LDAP version 3 is served")
         credentials = request.authentication
@@ -180,7 +191,7 @@ def _signed_in(
     if isinstance(result, BaseException):
         _fail(connection, message_id, result)
     else:
-        _succeed(connection, message_id, result.token, server_credentials)
+        _succeed(connection, message_id, result.token, server_credentials, result.age)
 
 
 def _sasl(
@@ -266,7 +277,11 @@ def _go_on(
 
 
 def _succeed(
-    connection: LDAPConnection, message_id: int, token: Token, server_credentials: bytes | None = None
+    connection: LDAPConnection,
+    message_id: int,
+    token: Token,
+    server_credentials: bytes | None = None,
+    age: PasswordAge = FINE,
 ) -> None:
     connection.set_token(token)
     connection.service.audit.signed_in(token, _way(connection), connection.bind_method)
@@ -278,7 +293,29 @@ def _succeed(
             token.authenticated_by.value,
             connection.channel.address,
         )
-    _answer(connection, message_id, ResultCode.SUCCESS, server_credentials=server_credentials)
+    controls = _policy_controls(connection, age) if connection.bind_explains or age is not FINE else ()
+    _answer(
+        connection,
+        message_id,
+        ResultCode.SUCCESS,
+        server_credentials=server_credentials,
+        controls=controls,
+    )
+
+
+def _policy_controls(connection: LDAPConnection, age: PasswordAge) -> tuple[Control, ...]:
+    """What the client is told of the password: in the control that it asked for, and in Netscape's."""
+    found = []
+    if connection.bind_explains:
+        response = PasswordPolicyResponse(age.expires_in, age.grace_left, age.fault)
+        found.append(encode_password_policy(response))
+    if (
+        age.fault is not None and age.fault is not PasswordFault.ACCOUNT_LOCKED
+    ) or age.grace_left is not None:
+        found.append(password_expired())
+    elif age.expires_in is not None:
+        found.append(password_expiring(age.expires_in))
+    return tuple(found)
 
 
 def _fail(connection: LDAPConnection, message_id: int, error: BaseException) -> None:
@@ -294,7 +331,10 @@ def _fail(connection: LDAPConnection, message_id: int, error: BaseException) -> 
         )
         code = result_code(error.refusal)
         service.audit.sign_in_refused(connection.claimed, _way(connection), code.label, error.detail)
-        _answer(connection, message_id, code, str(error))
+        controls = _policy_controls(connection, PasswordAge(error.fault)) if error.fault is not None else ()
+        expired = error.fault is PasswordFault.PASSWORD_EXPIRED
+        words = "the password has expired" if expired else str(error)
+        _answer(connection, message_id, code, words, controls=controls)
         return
     outcome = outcome_of(error, f"{connection.correlation}-{message_id}")
     if outcome.error is not None:
@@ -312,9 +352,12 @@ def _answer(
     code: ResultCode,
     message: str = "",
     server_credentials: bytes | None = None,
+    controls: tuple[Control, ...] = (),
 ) -> None:
     connection.send(
-        encode_bind_result(message_id, code, message=message, server_credentials=server_credentials)
+        encode_bind_result(
+            message_id, code, message=message, controls=controls, server_credentials=server_credentials
+        )
     )
     connection.session.finish(message_id)
     service = connection.service

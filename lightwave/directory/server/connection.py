@@ -26,6 +26,7 @@ from lightwave.directory.ldap.session import Event, Refused, ServerSession
 from lightwave.directory.operations.context import Context, Limits
 from lightwave.directory.operations.outcome import Outcome, log_failure, outcome_of
 from lightwave.directory.server import requests
+from lightwave.directory.server.must_change import refuse
 from lightwave.directory.server.searching import OCTETS, RunningSearches
 from lightwave.directory.server.service import DirectoryService, log
 from lightwave.directory.server.settings import DEFAULTS, MAX_PDU_ANONYMOUS, Settings
@@ -64,6 +65,8 @@ class LDAPConnection(protocol.Protocol):
     def __init__(self, service: DirectoryService, *, tls: bool = False, local: bool = False) -> None:
         self.service = service
         self.token: Token = ANONYMOUS
+        self.restricted = False
+        """its bearer has to change his password before anything else"""
         self.channel = Channel(is_confidential=tls or local)
         self.session = ServerSession(SessionLimits(max_pdu=MAX_PDU_ANONYMOUS), tls_active=tls)
         self.searches = RunningSearches(self)
@@ -75,6 +78,8 @@ class LDAPConnection(protocol.Protocol):
         self.writes = 0
         self.bind_began = 0.0
         self.bind_method = ""
+        self.bind_explains = False
+        """the bind asks what policy thinks of the password"""
         self.claimed: Claimed | None = None
         self.draining = False
         self.paused = False
@@ -246,7 +251,9 @@ class LDAPConnection(protocol.Protocol):
                 kind = type(request)
                 if kind not in _RIGHTLESS and not self.is_live(txn):
                     break
-                if kind is SearchRequest:
+                if self.restricted and (refused := refuse(self, txn, schema, event)) is not None:  # type: ignore[arg-type]
+                    out.append(refused)
+                elif kind is SearchRequest:
                     self.searches.start(txn, schema, event, out)  # type: ignore[arg-type]
                 else:
                     if out:  # a bind or StartTLS answers by itself, and after what came before
@@ -270,7 +277,7 @@ class LDAPConnection(protocol.Protocol):
             self._live_until = self.service.liveness.check_token(txn, token, now)
             current = self.service.liveness.current(txn, token)
             if current is not token:  # his groups have changed
-                self.set_token(current)
+                self.set_token(current, restricted=self.restricted)
             self._live_in = txn.id
         except NotLive as error:
             log.info("connection %d: %s may no longer act: %s", self.number, token.dn.decode(), error.reason)
@@ -305,9 +312,13 @@ class LDAPConnection(protocol.Protocol):
         """Names this connection, and with it the login and all that is asked over it, in logs and in the audit."""
         return f"{self.service.run}-c{self.number}"
 
-    def set_token(self, token: Token) -> None:
-        """From now on the connection acts as `token`'s bearer, within his limits."""
-        self.token = token
+    def set_token(self, token: Token, *, restricted: bool = False) -> None:
+        """From now on the connection acts as `token`'s bearer, within his limits.
+
+        restricted: all he may do is change his password (`must_change`).
+        """
+        self.restricted = restricted or token.must_change
+        self.token = replace(token, must_change=False) if token.must_change else token
         self._context = None
         self._live_in = -1
         self.limits = self.service.limits_of(token, self.settings)

@@ -41,7 +41,7 @@ def password_request(
     if old == b"" or new == b"":
         which = "old" if old == b"" else "new"
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, f"the {which} password is empty")
-    dn = _own_name(connection) if not identity else _name_of(connection, identity)
+    dn = _own_name(connection) if not identity else name_of(connection, identity)
     if new is not None:
         return PasswordModifyRequest(dn, old, new), None
     made = _made(connection, dn)
@@ -83,7 +83,7 @@ def _own_name(connection: LDAPConnection) -> bytes:
         return txn.dn(token.tenant, token.entry_id)
 
 
-def _name_of(connection: LDAPConnection, identity: bytes) -> bytes:
+def name_of(connection: LDAPConnection, identity: bytes) -> bytes:
     """The DN of whom `userIdentity` means: a DN, or a name as SASL's authorization identities have it."""
     if identity.startswith(b"dn:"):
         return identity[3:]

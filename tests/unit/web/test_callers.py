@@ -12,8 +12,9 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from accounts import SCHEMA, SECRET, Accounts, authenticator, schema_of, sign_ins
 from lightwave.directory.access.token import Token
+from lightwave.identity.credentials import set_must_change
 from lightwave.identity.liveness import TokenLiveness
-from lightwave.identity.refusals import AuthenticationFailed
+from lightwave.identity.refusals import AuthenticationFailed, Refusal
 from lightwave.sasl.channel import Channel
 from lightwave.web.callers import Callers, Proved
 from lightwave.web.messages import Headers, Request
@@ -151,6 +152,18 @@ def test_a_password_is_verified_once_for_a_connection(world: World) -> None:
     assert again == [first]  # at once: no thread was asked
     assert SECRET not in world.proved.digest
     assert isinstance(world.ask(basic("ann", "another")), AuthenticationFailed)
+
+
+def test_a_password_that_must_be_changed_serves_for_nothing_else(world: World) -> None:
+    accounts = world.accounts
+    with accounts.store.write() as txn:
+        set_must_change(txn, accounts.tenant, accounts.ann, txn.begin_change(), must_change=True)
+    refused = world.ask(basic("ann", SECRET.decode()))
+    assert isinstance(refused, AuthenticationFailed)
+    assert refused.refusal is Refusal.MUST_CHANGE
+    wrong = world.ask(basic("ann", "another"))
+    assert isinstance(wrong, AuthenticationFailed)
+    assert wrong.refusal is Refusal.INVALID_CREDENTIALS
 
 
 def test_what_a_connection_remembers_ends_with_the_password(world: World) -> None:
