@@ -56,7 +56,7 @@ class Afterwards:
     ) -> None:
         self._store = store
         self._schema_of = schema_of
-        self._hashing = authenticator.hashing
+        self._authenticator = authenticator
         self._threads = threads
         self._commits = commits
         self._now = now
@@ -100,8 +100,11 @@ class Afterwards:
                 _log.error("a password's hash can't be upgraded", exc_info=result)
             elif result:
                 self.upgraded += 1
+                self._authenticator.remember(
+                    verified, password
+                )  # else the next bind would be the first slow one
 
-        hashing: HashingCost = self._hashing
+        hashing: HashingCost = self._authenticator.hashing
         self._threads.run(lambda: new_password(password, hashing, present=others, kept=kept), done, _PEER)
 
     def _note_use(self, verified: VerifiedBind, used: AppPassword) -> None:

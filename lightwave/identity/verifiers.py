@@ -19,6 +19,7 @@ from hmac import compare_digest
 from typing import NamedTuple
 
 import argon2
+import bcrypt
 from argon2.low_level import Type, verify_secret
 
 from lightwave.identity.sha_crypt import sha_crypt
@@ -29,8 +30,11 @@ MAX_ITERATIONS = 10_000_000
 MAX_MEMORY = 1_048_576
 """KiB of an imported Argon2 hash"""
 MAX_PASSES = 64
+MAX_BCRYPT_COST = 15
+"""2^15 rounds are about two seconds"""
 
 _MARK = re.compile(rb"\{([A-Za-z0-9_./-]{1,32})\}")
+_BCRYPT = re.compile(rb"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}")
 _CLEAR = frozenset({b"CLEARTEXT", b"CLEAR"})
 
 
@@ -161,7 +165,20 @@ def _adapted64(text: bytes) -> bytes:
     return base64.b64decode(text.replace(b".", b"+").rstrip(b"=") + b"=" * (-len(text.rstrip(b"=")) % 4))
 
 
+def _bcrypt(payload: bytes, password: bytes) -> bool:
+    """`$2a$`, `$2b$` and `$2y$` (Provos and Mazières, 1999): 72 octets of the password count, and none may be NUL."""
+    found = _BCRYPT.fullmatch(payload)
+    if found is None or not 4 <= int(found.group(1)) <= MAX_BCRYPT_COST or b"\0" in password:
+        return False
+    try:
+        return bcrypt.checkpw(password[:72], payload)
+    except ValueError:
+        return False
+
+
 def _crypt(payload: bytes, password: bytes) -> bool:
+    if payload.startswith(b"$2"):
+        return _bcrypt(payload, password)
     computed = sha_crypt(password, payload)
     return computed is not None and compare_digest(computed, payload)
 
@@ -184,6 +201,7 @@ _SCHEMES: dict[bytes, Scheme] = {
     b"PBKDF2-SHA512": Scheme(Cost.HEAVY, _pbkdf2("sha512")),
     b"PBKDF2_SHA256": Scheme(Cost.HEAVY, _pbkdf2_389),
     b"CRYPT": Scheme(Cost.HEAVY, _crypt),
+    b"BCRYPT": Scheme(Cost.HEAVY, _bcrypt),
 }
 
 KNOWN_SCHEMES = tuple(sorted(name.decode() for name in _SCHEMES))

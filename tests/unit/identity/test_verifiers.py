@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import ctypes
+import ctypes.util
 import hashlib
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -87,6 +90,71 @@ def test_a_verifier_matches_its_password_only(verifier: bytes) -> None:
 )
 def test_sha_crypt_vectors(setting: bytes, expected: bytes) -> None:
     assert sha_crypt(b"Hello world!", setting) == expected
+
+
+@pytest.mark.parametrize(
+    ("verifier", "password"),
+    [
+        # the test vectors of Openwall's crypt_blowfish 1.3 (wrapper.c)
+        (b"$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", b"U*U"),
+        (b"$2a$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK", b"U*U*"),
+        (b"$2a$05$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a", b"U*U*U"),
+        (b"$2y$05$/OK.fbVrR/bpIqNJ5ianF.CE5elHaaO4EbggVDjb8P19RukzXSM3e", b"\xff\xff\xa3"),
+    ],
+)
+def test_bcrypt_vectors(verifier: bytes, password: bytes) -> None:
+    for scheme in (b"{CRYPT}", b"{BCRYPT}", b"{bcrypt}"):
+        assert matches(scheme + verifier, password)
+        assert not matches(scheme + verifier, password + b"x")
+        assert not matches(scheme + verifier, password + b"\0")
+        assert verifier_cost(scheme + verifier) is Cost.HEAVY
+
+
+def crypt3(password: bytes, setting: bytes) -> bytes:
+    """crypt(3) of this machine."""
+    name = ctypes.util.find_library("crypt")
+    if name is None:
+        pytest.skip("there is no libcrypt")
+    function = ctypes.CDLL(name).crypt
+    function.restype = ctypes.c_char_p
+    made: bytes | None = function(password, setting)
+    if made is None or made.startswith(b"*"):
+        pytest.skip(f"crypt(3) does not know {setting[:4]!r}")
+    return made
+
+
+@pytest.mark.parametrize("kind", [b"$2a$", b"$2b$", b"$2y$"])
+@pytest.mark.parametrize("password", [b"a", b"x" * 71, b"x" * 72, b"y" * 100, "pässword".encode()])
+def test_bcrypt_agrees_with_crypt(kind: bytes, password: bytes) -> None:
+    stored = b"{CRYPT}" + crypt3(password, kind + b"04$" + b"abcdefghijklmnopqrstuu")
+    assert matches(stored, password)
+    assert not matches(stored, b"b" + password[1:])
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"$2b$04$",
+        b"$2b$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",  # would take days
+        b"$2b$03$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        b"$2x$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        b"$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOe\xff",
+        b"$y$j9T$salt$hash",
+    ],
+)
+def test_hashes_of_bcrypt_and_its_kin_that_match_nothing(payload: bytes) -> None:
+    assert not matches(b"{CRYPT}" + payload, b"U*U")
+
+
+@pytest.mark.skipif(not Path("/usr/sbin/slappasswd").exists(), reason="slappasswd is not installed")
+@pytest.mark.parametrize("scheme", ["{SSHA}", "{SHA}", "{SMD5}", "{MD5}"])
+@pytest.mark.parametrize("password", ["secret", "a b", "pässword"])
+def test_what_slapd_made_is_taken(scheme: str, password: str) -> None:
+    made = subprocess.run(
+        ["/usr/sbin/slappasswd", "-h", scheme, "-s", password], capture_output=True, check=True
+    )
+    assert matches(made.stdout.strip(), password.encode())
+    assert not matches(made.stdout.strip(), password.encode() + b"x")
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
