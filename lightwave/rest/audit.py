@@ -246,7 +246,7 @@ class AuditFace:
         return None
 
     def _answer(self, txn: ReadTransaction, asked: AuditQuery, found: Found) -> Response:
-        items = [_event(txn, one) for one in found.events]
+        items = [event_of_row(txn, one) for one in found.events]
         position = format_position(found.position)
         if asked.lines:
             text = "".join(one.model_dump_json(by_alias=True, exclude_none=True) + "\n" for one in items)
@@ -288,7 +288,8 @@ def _verified(txn: ReadTransaction, found: Verification) -> ChainVerification:
     )
 
 
-def _event(txn: ReadTransaction, stored: Stored) -> AuditEvent:
+def event_of_row(txn: ReadTransaction, stored: Stored) -> AuditEvent:
+    """An event of the store as it is told."""
     event = stored.event
     return AuditEvent(
         time=datetime.fromtimestamp(event.time, UTC),

@@ -59,6 +59,7 @@ from lightwave.identity.sign_in import SignIns
 from lightwave.identity.tenant_rule import TenantRule
 from lightwave.identity.trust import ClientTrust
 from lightwave.identity.verified_binds import VerifiedBinds
+from lightwave.server.audit_output import KINDS, AuditOutput
 from lightwave.server.audit_signing import AuditSigning
 from lightwave.server.board import State
 from lightwave.server.configuration import ConfigurationError, NodeConfiguration, check_local_path
@@ -68,7 +69,7 @@ from lightwave.server.locks import ServingLock
 from lightwave.server.reactor import announce_turns, install_reactor
 from lightwave.server.systemd import Notifier
 from lightwave.server.tenant_deletion import TenantDeletion
-from lightwave.server.threads import ComputationThreads
+from lightwave.server.threads import ComputationThreads, SingleThread
 from lightwave.server.worker import ALONE, Heart, Lifeline, UpkeepLock, Worker
 from lightwave.web.sockets import Sockets
 
@@ -221,7 +222,21 @@ class Node:
         self._upkeep_lock = UpkeepLock(configuration.data, worker)
         self._heart = Heart(worker, self._count_connections, time.monotonic, reactor.callLater)
         self._committer.when_committed.append(self._service.followers.wake)
-        self._upkeep = (
+        self._output_threads = SingleThread(reactor)
+        self._outputs = tuple(
+            AuditOutput(
+                kind,
+                self._store,
+                self._committer,
+                schemas,
+                node,
+                configuration.hostname,
+                time.time,
+                self._output_threads.run,
+            )
+            for kind in KINDS
+        )
+        self._upkeep: tuple[Any, ...] = (
             Completion(self._store, schemas, self._committer, new_guid),
             IndexBuilder(self._store, schemas, self._committer),
             Sweep(self._store, schemas, self._committer, time.time),
@@ -230,6 +245,7 @@ class Node:
             TenantDeletion(self._store, schemas, self._committer, self._threads, time.time),
             AuditRetention(self._store, schemas, self._committer, time.time),
             AuditSigning(self._store, self._committer, node, time.time, os.urandom),
+            *self._outputs,
             pipeline.tree_deletions,
         )
         self._ports: list[Any] = []
@@ -240,6 +256,7 @@ class Node:
         configuration = self._configuration
         check_local_path(configuration)
         self._threads.start()
+        self._output_threads.start()
         self._observe_settings()
         sockets = Sockets(self._reactor, self._worker.sockets, self._heart, self._service.is_proxy)
         try:
@@ -325,6 +342,8 @@ class Node:
         """Whatever one part says, the others are stopped too: a thread left alone would keep the process."""
         parts = (
             self._web.stop,
+            self._output_threads.stop,
+            *(output.close for output in self._outputs),
             self._committer.close,
             self._threads.stop,
             self._store.close,

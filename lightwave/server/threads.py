@@ -117,3 +117,32 @@ class ComputationThreads:
         if queue:
             self._queues[peer] = queue
         return job
+
+
+class SingleThread:
+    """One thread for what waits for others: a network, a disk. What is given to it is done in its order."""
+
+    def __init__(self, reactor: IReactorFromThreads) -> None:
+        self._reactor = reactor
+        self._pool = ThreadPool(minthreads=0, maxthreads=1, name="output")
+
+    def start(self) -> None:
+        """Begin to take work."""
+        self._pool.start()
+
+    def stop(self) -> None:
+        """Finish what is under way and end the thread."""
+        if self._pool.started:
+            self._pool.stop()
+
+    def run(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
+        """Run `work` in the thread, then `done` on the reactor thread with None or its exception."""
+        self._pool.callInThread(self._run, work, done)
+
+    def _run(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
+        error: BaseException | None = None
+        try:
+            work()
+        except Exception as caught:  # noqa: BLE001  it is handed over
+            error = caught
+        self._reactor.callFromThread(done, error)

@@ -121,7 +121,9 @@ def put_events(txn: ReadTransaction, waiting: Sequence[tuple[int, int, bytes]]) 
     for tenant, time, body in waiting:
         head = heads.get(tenant)
         if head is None:
-            head = head_of(txn, tenant, node)
+            if raw.get(layout.tenant_guid_name(tenant), db=txn.store.databases.meta) is None:
+                tenant = layout.SYSTEM_TENANT  # noqa: PLW2901  its own is removed meanwhile
+            head = heads.get(tenant) or head_of(txn, tenant, node)
             if head.is_signed:
                 name = layout.unsigned_name(tenant, node)
                 raw.put(name, pack_id(time), db=txn.store.databases.meta)

@@ -112,6 +112,7 @@ def _end(transaction: WriteTransaction, tenant: int) -> None:
         layout.context_name(tenant, 0)[:-8],
         layout.burial_name(tenant, 0)[:-8],
         layout.unsigned_name(tenant, 0)[:-4],
+        layout.signed_name(tenant, 0)[:-4],
     ):
         _delete_meta(transaction, prefix)
     raw.delete(layout.tenant_number_name(guid), db=meta)
