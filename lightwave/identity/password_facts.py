@@ -1,9 +1,9 @@
 """What accounts show of their passwords without showing them, as Active Directory and password policies name it.
 
 Computed from the sealed credentials and the policy when asked for: pwdLastSet, msDS-UserPasswordExpiryTimeComputed,
-msDS-ResultantPSO and msDS-PSOApplied ([MS-ADTS] 3.1.1.4.5), pwdChangedTime, pwdReset and pwdPolicySubentry
-(draft-behera-ldap-password-policy-10 §5.3); of a domain the policy as Active Directory's clients read it there
-(maxPwdAge …, [MS-ADTS] 6.1.1.4). Former passwords (pwdHistory) are never shown.
+msDS-User-Account-Control-Computed, msDS-ResultantPSO and msDS-PSOApplied ([MS-ADTS] 3.1.1.4.5), pwdChangedTime,
+pwdReset and pwdPolicySubentry (draft-behera-ldap-password-policy-10 §5.3); of a domain the policy as Active
+Directory's clients read it there (maxPwdAge …, [MS-ADTS] 6.1.1.4). Former passwords (pwdHistory) are never shown.
 """
 
 from __future__ import annotations
@@ -13,10 +13,16 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
+from lightwave.directory.operations.account_control import (
+    LOCKED_OUT,
+    PASSWORD_EXPIRED,
+    USER_ACCOUNT_CONTROL,
+)
 from lightwave.directory.operations.subject import Subject
 from lightwave.directory.store.record import CONTEXT
 from lightwave.identity.credential_format import Credentials
 from lightwave.identity.credentials import read_credentials
+from lightwave.identity.lockout import locked_at, locked_until, lockout_of
 from lightwave.identity.password_age import expires_at
 from lightwave.identity.policies import APPLIES_TO, policy_of, resultant_settings, tenant_policy
 from lightwave.identity.policy_attributes import PasswordPolicy, to_interval
@@ -87,6 +93,24 @@ def _expiry_time(subject: Subject) -> list[bytes]:
     return [b"0" if credentials.must_change else b"%d" % to_filetime(expires)]
 
 
+def _account_control(subject: Subject) -> list[bytes]:
+    """The bits of userAccountControl that are never stored ([MS-ADTS] 3.1.1.4.5.17): locked out, password expired."""
+    if not subject.stored(USER_ACCOUNT_CONTROL):
+        return []
+    txn, schema, tenant, entry_id = subject.txn, subject.schema, subject.tenant, subject.entry_id
+    control = 0
+    since = locked_at(txn, schema, subject.record)
+    if since is not None and subject.now < locked_until(lockout_of(txn, schema, tenant, entry_id), since):
+        control |= LOCKED_OUT
+    credentials = _credentials(subject)
+    if credentials is not None and (
+        credentials.must_change
+        or expires_at(txn, subject.record, _policy(subject), credentials) <= subject.now
+    ):
+        control |= PASSWORD_EXPIRED
+    return [b"%d" % control]
+
+
 def _resultant(subject: Subject) -> list[bytes]:
     if _credentials(subject) is None:
         return []
@@ -120,6 +144,7 @@ PASSWORD_FACTS: Final[Mapping[str, Compute]] = {
     "pwdReset": _reset,
     "pwdPolicySubentry": _policy_subentry,
     "msDS-UserPasswordExpiryTimeComputed": _expiry_time,
+    "msDS-User-Account-Control-Computed": _account_control,
     "msDS-ResultantPSO": _resultant,
     "msDS-PSOApplied": _applied,
     "maxPwdAge": _of_domain(lambda policy: to_interval(policy.max_age)),

@@ -1,7 +1,7 @@
 """userAccountControl ([MS-ADTS] 2.2.16): which bits an account may have, and which it has by its class.
 
 One bit says what kind of account it is. Bits that say how an account is now (locked out, password expired) are never
-stored.
+stored: they are computed as msDS-User-Account-Control-Computed.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ SMART_CARD_REQUIRED: Final = 0x40000
 TRUSTED_FOR_DELEGATION: Final = 0x80000
 NOT_DELEGATED: Final = 0x100000
 NO_PREAUTHENTICATION: Final = 0x400000
+PASSWORD_EXPIRED: Final = 0x800000
 TRUSTED_TO_AUTHENTICATE: Final = 0x1000000
 
 PRIVILEGED: Final = SERVER | TRUSTED_FOR_DELEGATION | TRUSTED_TO_AUTHENTICATE
 """what makes others trust the account: only an administrator of its tenant gives it"""
-_COMPUTED = LOCKED_OUT | 0x40 | 0x800000
+_COMPUTED = LOCKED_OUT | 0x40 | PASSWORD_EXPIRED
 """Active Directory passes over them too when they are written"""
 _KINDS = NORMAL | WORKSTATION | SERVER
 _NO_EFFECT = 0x1 | 0x8 | 0x20 | 0x20000 | 0x200000 | 0x2000000

@@ -41,6 +41,7 @@ from lightwave.directory.operations.relax_rules import (
     is_relaxed,
     set_apart,
 )
+from lightwave.directory.operations.unix_numbers import ask_for_numbers
 from lightwave.directory.schema.attribute import AttributeDescription
 from lightwave.directory.schema.checks import check_entry
 from lightwave.directory.schema.classset import class_set
@@ -97,6 +98,7 @@ def parse(schema: Schema, request: AddRequest, *, relaxed: bool = False) -> Pars
             _check_type(description)
         has_secrets = has_secrets or description.type.is_secret
         attributes[description] = values
+    attributes.update(ask_for_numbers(schema, attributes))
     return ParsedEntry(schema, name, rdn, attributes, has_secrets, relaxed)
 
 

@@ -19,6 +19,7 @@ from lightwave.directory.ldap.messages import AddRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.drafts import Attributes
 from lightwave.directory.operations.gather import ENTRY_TTL, check_options, normalised_name
+from lightwave.directory.operations.unix_numbers import ask_for_numbers
 from lightwave.directory.schema.attribute import AttributeDescription
 from lightwave.directory.schema.checks import CheckedEntry, check_entry
 from lightwave.directory.schema.classset import class_set
@@ -126,7 +127,8 @@ class RecordReader:
                 guid = guid or _guid(values)
             elif _is_valid(description, values):
                 kept[description] = values
-        checked = self._check({**attributes, **secrets} if secrets else attributes, rdn)
+        numbers = ask_for_numbers(schema, attributes)
+        checked = self._check({**attributes, **secrets, **numbers} if secrets or numbers else attributes, rdn)
         content = {one: values for one, values in checked.attributes.items() if not one.type.is_secret}
         request = None
         if secrets:

@@ -10,6 +10,7 @@ from lightwave.directory.operations.plugins.index_definitions import IndexDefini
 from lightwave.directory.operations.plugins.principal_names import PrincipalNames
 from lightwave.directory.operations.plugins.system_entries import SystemEntries
 from lightwave.directory.operations.plugins.uniqueness import Uniqueness
+from lightwave.directory.operations.plugins.unix_accounts import UnixAccounts
 from lightwave.directory.operations.ports import Plugin
 
 
@@ -21,6 +22,7 @@ def default_plugins() -> tuple[Plugin, ...]:
         Identifiers(),
         Accounts(),
         Groups(),
+        UnixAccounts(),
         IndexDefinitions(),
         PrincipalNames(),
         Uniqueness(),
