@@ -26,6 +26,7 @@ BUILTIN_GROUPS = {
         "SchemaManagers",
         "CAAdmins",
         "DNSAdmins",
+        "TenantOperators",
     )
 }
 

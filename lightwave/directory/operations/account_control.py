@@ -30,6 +30,7 @@ PRIVILEGED: Final = SERVER | TRUSTED_FOR_DELEGATION | TRUSTED_TO_AUTHENTICATE
 _COMPUTED = LOCKED_OUT | 0x40 | PASSWORD_EXPIRED
 """Active Directory passes over them too when they are written"""
 _KINDS = NORMAL | WORKSTATION | SERVER
+_OTHER_KINDS = 0x100 | 0x800
 _NO_EFFECT = 0x1 | 0x8 | 0x20 | 0x20000 | 0x200000 | 0x2000000
 """script, home directory required, no password required (nobody signs in without one), MNS logon, DES only, no PAC"""
 _KNOWN = (
@@ -47,6 +48,20 @@ _KNOWN = (
 def default_control(*, is_computer: bool) -> int:
     """What an account has when nobody says anything."""
     return WORKSTATION if is_computer else NORMAL
+
+
+def imported_control(value: bytes, *, is_computer: bool) -> int:
+    """What is kept of a value that another server had: bits that mean nothing here go.
+
+    An account of another kind (a trust's, a temporary one) is disabled.
+    """
+    control = int(value) & 0xFFFFFFFF
+    kinds = control & (_KINDS if is_computer else NORMAL)
+    if control & _OTHER_KINDS:
+        control |= DISABLED
+    if not kinds or kinds & (kinds - 1):
+        kinds = default_control(is_computer=is_computer)
+    return (control & _KNOWN & ~_KINDS) | kinds
 
 
 def checked_control(value: bytes, *, is_computer: bool) -> int:

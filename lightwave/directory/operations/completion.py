@@ -31,6 +31,7 @@ from lightwave.directory.operations.security_identifiers import (
     new_domain_sid,
     next_sid,
 )
+from lightwave.directory.operations.tenant_entries import TENANTS_DN, add_operators, add_tenant_entry
 from lightwave.directory.schema.normalisation import normalise_dn, normalise_dn_text
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.building import declare_index
@@ -157,6 +158,8 @@ def _complete_domain(
                 domain = new_domain_sid(new_guid())
                 builder.fill_in(context.entry_id, {"objectSid": (domain,)})
             fill_domain(builder, context.dn, context.entry_id, domain)
+            if tenant == SYSTEM_TENANT:
+                _complete_tenants(builder, context.dn)
             break
     if tenant == SYSTEM_TENANT:
         for name in _NEW_INDEXES:
@@ -166,6 +169,13 @@ def _complete_domain(
             except NoSuchEntry:
                 declare_index(txn, index_attribute(schema, name.encode()).oid, IndexKind.EQUALITY)
                 builder.add(dn, ["top", "lwIndex"], lwIndexKind=b"equality")
+
+
+def _complete_tenants(builder: EntryBuilder, dn: bytes) -> None:
+    """Where the tenants are listed; an earlier version had one."""
+    builder.add(TENANTS_DN, ["top", "container"], critical=True)
+    add_tenant_entry(builder, builder.txn.tenant_guid(builder.tenant), dn)
+    add_operators(builder, dn)
 
 
 def _complete_entry(txn: WriteTransaction, schema: Schema, tenant: int, entry_id: int) -> bool:

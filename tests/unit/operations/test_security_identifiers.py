@@ -181,3 +181,25 @@ def test_asked_for_as_text_and_as_octets(directory: Directory) -> None:
     assert directory.compare(administrator, "objectSid", "S-1-5-21-1-2-3-4") is ResultCode.COMPARE_FALSE
     bad = directory.compare(administrator, "objectSid", "S-1-x")
     assert bad is ResultCode.INVALID_ATTRIBUTE_SYNTAX
+
+
+def test_the_pool_only_shrinks(directory: Directory) -> None:
+    (value,) = directory.values(MANAGER, "rIDAvailablePool")
+    for bad in (int(value) - 1, (1 << 32) + 1, int(value) + (1 << 40)):
+        outcome = directory.modify(MANAGER, ("replace", "rIDAvailablePool", str(bad)))
+        assert outcome.code is ResultCode.UNWILLING_TO_PERFORM
+    assert (
+        directory.modify(MANAGER, ("replace", "rIDAvailablePool", str(int(value) + 7))).code
+        is ResultCode.SUCCESS
+    )
+    other = f"cn=RID Manager$,{USERS}"
+    added = directory.add(other, objectClass="rIDManager", rIDAvailablePool=value)
+    assert added.code is ResultCode.UNWILLING_TO_PERFORM
+
+
+def test_who_becomes_a_security_principal(directory: Directory) -> None:
+    dn = f"cn=contact,{USERS}"
+    assert add(directory, "contact", "contact") is ResultCode.SUCCESS
+    changes = (("add", "objectClass", "securityPrincipal"), ("add", "sAMAccountName", "contact"))
+    assert directory.modify(dn, *changes).code is ResultCode.SUCCESS
+    assert rid(directory, dn) > FIRST_RID

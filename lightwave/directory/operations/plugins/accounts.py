@@ -27,6 +27,7 @@ from lightwave.directory.operations.account_control import (
     USER_ACCOUNT_CONTROL,
     checked_control,
     default_control,
+    imported_control,
 )
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.drafts import DraftDelete, DraftEntry, DraftModify, DraftRename
@@ -57,7 +58,8 @@ class Accounts:
         values = given(draft, _CONTROL)
         control = default_control(is_computer=is_computer)
         if values:
-            control = checked_control(values[0], is_computer=is_computer)
+            check = imported_control if draft.restored else checked_control
+            control = check(values[0], is_computer=is_computer)
         for bit, name, _ in _PLAIN:
             if _is_true(given(draft, name)):
                 control |= bit

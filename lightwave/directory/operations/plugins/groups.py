@@ -46,7 +46,10 @@ class Groups:
         if GROUP not in draft.classes:
             return
         values = given(draft, _TYPE)
-        give(draft, _TYPE, _checked_type(values[0]) if values else DEFAULT_TYPE)
+        if not values:
+            give(draft, _TYPE, DEFAULT_TYPE)
+        else:
+            give(draft, _TYPE, _checked_type(_imported_type(values[0]) if draft.restored else values[0]))
 
     def on_modify(self, txn: WriteTransaction, context: Context, draft: DraftModify) -> None:
         """The type stays a valid one; members by their primary group stay."""
@@ -86,6 +89,13 @@ def _checked_type(value: bytes) -> bytes:
             "groupType: 2 (global), 4 (domain local) or 8 (universal), with 0x80000000 for a security group",
         )
     return b"%d" % (kind - (1 << 32) if kind & SECURITY_ENABLED else kind)
+
+
+def _imported_type(value: bytes) -> bytes:
+    """The type that another server had, without what only that server means; domain local where no scope is left."""
+    kind = int(value) & 0xFFFFFFFF
+    scope = kind & (GLOBAL | LOCAL | UNIVERSAL)
+    return b"%d" % (kind & SECURITY_ENABLED | (scope if scope in _SCOPES else LOCAL))
 
 
 def _rid(txn: ReadTransaction, record: Record) -> bytes | None:

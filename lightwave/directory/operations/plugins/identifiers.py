@@ -10,12 +10,15 @@ from __future__ import annotations
 from typing import Final
 
 from lightwave.directory.access.descriptor_errors import DescriptorError
-from lightwave.directory.access.membership import OBJECT_SID, PRIMARY_GROUP_ID, entries_of_sid
+from lightwave.directory.access.membership import OBJECT_CLASS, OBJECT_SID, PRIMARY_GROUP_ID, entries_of_sid
 from lightwave.directory.access.sid import Sid, decode_sid, format_sid, parse_sid, split_rid
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.drafts import DraftDelete, DraftEntry, DraftModify, DraftRename
+from lightwave.directory.operations.plugins.amending import amend, stored
 from lightwave.directory.operations.security_identifiers import (
+    AVAILABLE_POOL,
+    LAST_RID,
     domain_sid,
     next_sid,
     sid_description,
@@ -29,6 +32,7 @@ from lightwave.directory.store.writing import WriteTransaction
 USER: Final = "1.2.840.113556.1.5.9"
 COMPUTER: Final = "1.2.840.113556.1.3.30"
 GROUP: Final = "1.2.840.113556.1.5.8"
+RID_MANAGER: Final = "1.2.840.113556.1.5.83"
 SECURITY_PRINCIPAL: Final = "1.2.840.113556.1.5.6"
 FOREIGN_PRINCIPAL: Final = "1.2.840.113556.1.5.76"
 WITH_SID: Final = frozenset((USER, GROUP, SECURITY_PRINCIPAL))
@@ -42,11 +46,15 @@ class Identifiers:
         if FOREIGN_PRINCIPAL in draft.classes:
             _name_foreigner(txn, draft)
             return
+        if RID_MANAGER in draft.classes and not draft.restored:
+            raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "a domain has one RID manager")
         description = sid_description(draft.schema)
         given = draft.attributes.get(description)
         if WITH_SID.isdisjoint(draft.classes):
             if given is not None:
-                raise _refused()
+                if not draft.restored:
+                    raise _refused()
+                del draft.attributes[description]
             return
         if given is not None:
             if _may_keep(txn, draft, given[0]):
@@ -62,8 +70,19 @@ class Identifiers:
         """A SID stays; what a primary group gives is current from this commit on."""
         if OBJECT_SID in draft.edits:
             raise _refused()
+        if AVAILABLE_POOL in draft.edits:
+            _check_pool(draft)
+        if OBJECT_CLASS in draft.edits and not WITH_SID.isdisjoint(draft.classes):
+            self._give_missing(txn, draft)
         if PRIMARY_GROUP_ID in draft.edits:
             txn.bump_generation(draft.tenant, GROUPS)
+
+    def _give_missing(self, txn: WriteTransaction, draft: DraftModify) -> None:
+        """An entry that becomes a security principal."""
+        if not stored(txn, draft, "objectSid"):
+            sid = next_sid(txn, draft.schema, draft.tenant)
+            if sid is not None:
+                amend(txn, draft, "objectSid", sid)
 
     def on_rename(self, txn: WriteTransaction, context: Context, draft: DraftRename) -> None:
         """A foreign principal keeps the name that its SID is."""
@@ -78,6 +97,16 @@ class Identifiers:
 
 def _refused() -> DirectoryError:
     return DirectoryError(ResultCode.CONSTRAINT_VIOLATION, "objectSid: no user modification allowed")
+
+
+def _check_pool(draft: DraftModify) -> None:
+    """Raises DirectoryError where RIDs would be given a second time: an administrator may pass some over."""
+    edit = draft.edits[AVAILABLE_POOL]
+    before, after = (int(values[0]) if values else 0 for values in (edit.before, edit.after))
+    if not (before & 0xFFFFFFFF <= after & 0xFFFFFFFF <= after >> 32 <= LAST_RID):
+        raise DirectoryError(
+            ResultCode.UNWILLING_TO_PERFORM, "rIDAvailablePool: what was given out stays given out"
+        )
 
 
 def _may_keep(txn: WriteTransaction, draft: DraftEntry, sid: bytes) -> bool:

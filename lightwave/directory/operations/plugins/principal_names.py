@@ -132,7 +132,8 @@ class _Names:
                 taken = self._txn.dn(self._tenant, other).decode("utf-8", "replace")
                 raise DirectoryError(
                     ResultCode.CONSTRAINT_VIOLATION,
-                    f"{attribute.name} must be unique among the names of accounts: '{taken}' has the same name",
+                    f"{attribute.name} must be unique among the names of accounts: another entry has the same name",
+                    detail=f"it is '{taken}'",
                 )
 
     def _others(self, forms: tuple[bytes, ...]) -> Iterator[int]:

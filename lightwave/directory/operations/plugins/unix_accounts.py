@@ -139,7 +139,8 @@ def _check_unique(
                 taken = txn.dn(tenant, other, record).decode("utf-8", "replace")
                 raise DirectoryError(
                     ResultCode.CONSTRAINT_VIOLATION,
-                    f"{name} must be unique: '{taken}' has the same; -1 gets a free one",
+                    f"{name} must be unique: another entry has the same; -1 gets a free one",
+                    detail=f"it is '{taken}'",
                 )
 
 
