@@ -10,7 +10,7 @@ from pathlib import Path
 
 from http_client import ask, http_connection
 from node import Node
-from serving import log_text
+from serving import change_settings, log_text
 
 PROGRAM = Path(sys.executable).parent / "schemathesis"
 SETTINGS = Path(__file__).with_name("schemathesis.toml")
@@ -18,6 +18,7 @@ SETTINGS = Path(__file__).with_name("schemathesis.toml")
 
 def test_every_operation(node: Node) -> None:
     """As the administrator over TLS: a bounded run with a fixed seed."""
+    change_settings(node, lwFailureDelayMilliseconds=0)  # it signs in wrongly on purpose, from its own address
     with closing(http_connection(node, "local")) as connection:
         assert ask(connection, "POST", "/v1/users", {"name": "ada"}).status == 201
     login = f"{node.administrator}:{node.password}"
