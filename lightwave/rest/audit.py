@@ -159,7 +159,7 @@ class AuditFace:
                 name="readAudit",
                 summary="Read the audit of a tenant",
                 query=AuditQuery,
-                answers={200: Answer("events, the oldest first", AuditPage), 404: absent},
+                answers={200: Answer("events, the oldest first", AuditPage, also=(LINES,)), 404: absent},
             ),
             Route(
                 method="GET",

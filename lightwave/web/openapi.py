@@ -120,6 +120,8 @@ def _answer(code: int, answer: Answer, references: dict[type[BaseModel], Any]) -
         made["content"] = {answer.media_type: {"schema": references[answer.model]}}
     elif answer.media_type != JSON:
         made["content"] = {answer.media_type: {"schema": {"type": "string"}}}
+    for media_type in answer.also:
+        made["content"][media_type] = {"schema": {"type": "string"}}
     return made
 
 

@@ -34,13 +34,17 @@ class Access(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One response of a route for its documentation. model: of its content, None for other media types."""
+    """One response of a route for its documentation. model: of its content, None for other media types.
+
+    also: further media types that it may have, as text.
+    """
 
     description: str
     model: type[BaseModel] | None = None
     media_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
     """name -> what it says"""
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ SETTINGS = Path(__file__).with_name("schemathesis.toml")
 
 def test_every_operation(node: Node) -> None:
     """As the administrator over TLS: a bounded run with a fixed seed."""
-    change_settings(node, lwFailureDelayMilliseconds=0)  # it signs in wrongly on purpose, from its own address
+    # It signs in wrongly on purpose, from its own address.
+    change_settings(node, lwFailureDelayMilliseconds=0)
     with closing(http_connection(node, "local")) as connection:
         assert ask(connection, "POST", "/v1/users", {"name": "ada"}).status == 201
     login = f"{node.administrator}:{node.password}"
