@@ -88,17 +88,17 @@ def show(name: str, node: NodeOptions, as_json: bool) -> None:
 @command.command()
 @click.argument("name")
 @click.option(
-    "--admin-password-file",
+    "--new-password-file",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     help="The Administrator's password is its first line ('-': standard input).  [default: generated, and shown]",
 )
 @node_options
 @json_option
-def create(name: str, admin_password_file: Path | None, node: NodeOptions, as_json: bool) -> None:
+def create(name: str, new_password_file: Path | None, node: NodeOptions, as_json: bool) -> None:
     """Make the tenant with the domain NAME: all of it, or nothing."""
     asked: dict[str, Any] = {"name": name}
-    if admin_password_file is not None:
-        asked["password"] = new_password(admin_password_file)
+    if new_password_file is not None:
+        asked["password"] = new_password(new_password_file)
     with asking(node) as client:
         made = client.request("POST", address("v1", "tenants"), asked)
     text = f"Created tenant {made['name']}.\nIts administrator: {made['administrator']}"
@@ -245,20 +245,20 @@ def withdraw(name: str, operator: str, node: NodeOptions, as_json: bool) -> None
 @command.command()
 @click.argument("name")
 @click.option(
-    "--admin-password-file",
+    "--new-password-file",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     help="The new password is its first line ('-': standard input).  [default: generated, and shown]",
 )
 @node_options
 @json_option
-def recover(name: str, admin_password_file: Path | None, node: NodeOptions, as_json: bool) -> None:
+def recover(name: str, new_password_file: Path | None, node: NodeOptions, as_json: bool) -> None:
     """Give a tenant's Administrator a new password, enable and unlock him.
 
     For the owner of the node's machine, with --data: it is in the tenant's audit.
     """
     asked: dict[str, Any] = {}
-    if admin_password_file is not None:
-        asked["password"] = new_password(admin_password_file)
+    if new_password_file is not None:
+        asked["password"] = new_password(new_password_file)
     with asking(node, SEE) as client:
         made = client.request("POST", address("v1", "tenants", name, "recover"), asked)
     text = f"{made['administrator']} can sign in again."

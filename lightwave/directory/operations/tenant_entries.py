@@ -6,10 +6,14 @@ tenant that it exists, how it is called and whether it may act; nothing of what 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
+from lightwave.directory.access.sddl import parse_sddl
+from lightwave.directory.access.sid import BUILTIN_ADMINISTRATORS
 from lightwave.directory.access.tenant_state import TenantState
 from lightwave.directory.operations.builtin_principals import dns_name
+from lightwave.directory.operations.descriptors import set_own_descriptor
 from lightwave.directory.operations.entry_builder import EntryBuilder
 from lightwave.directory.operations.security_identifiers import next_sid
 
@@ -19,11 +23,21 @@ STATE: Final = "lwTenantState"
 SUFFIXES: Final = "uPNSuffixes"
 SIGN_IN_BY_MAIL: Final = "lwSignInByMail"
 OPERATORS: Final = b"TenantOperators"
+_FOR_ADMINISTRATORS: Final = "D:P(A;CI;CCDCLCSWRPWPDTLOCRSDRCWDWO;;;BA)"
 
 
 def tenant_entry_dn(domain: str) -> bytes:
     """The name of the entry of the tenant with this domain."""
     return b"cn=" + domain.encode() + b"," + TENANTS_DN
+
+
+def add_tenants(builder: EntryBuilder) -> None:
+    """Adds the container of tenants' entries: administrators of the system see them, and nobody else does."""
+    entry_id = builder.add(TENANTS_DN, ["top", "container"], critical=True)
+    descriptor = replace(
+        parse_sddl(_FOR_ADMINISTRATORS), owner=BUILTIN_ADMINISTRATORS, group=BUILTIN_ADMINISTRATORS
+    )
+    set_own_descriptor(builder.txn, builder.schema, builder.tenant, entry_id, descriptor, builder.change)
 
 
 def add_operators(builder: EntryBuilder, dn: bytes) -> int:

@@ -17,7 +17,7 @@ from lightwave.directory.operations.plugins.index_definitions import (
 )
 from lightwave.directory.operations.plugins.uniqueness import put_scopes
 from lightwave.directory.operations.subschema_entry import SCHEMA_CONTEXT_DN, SUBSCHEMA_DN
-from lightwave.directory.operations.tenant_entries import TENANTS_DN, add_operators, add_tenant_entry
+from lightwave.directory.operations.tenant_entries import add_operators, add_tenant_entry, add_tenants
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.building import declare_index
 from lightwave.directory.store.errors import StoreError
@@ -99,7 +99,7 @@ def create_tree(
             declare_index(txn, attribute.oid, kind)
     builder = EntryBuilder(txn, schema, tenant, new_guid)
     node = _add_configuration(builder, domain)
-    builder.add(TENANTS_DN, ["top", "container"], critical=True)
+    add_tenants(builder)
     add_tenant_entry(builder, guid, domain.dn)
     _add_schema_context(builder)
     built = build_domain(builder, domain.dn)
