@@ -36,11 +36,11 @@ from lightwave.identity.names import find_account, find_by_dn, find_identity
 from lightwave.identity.password_age import FINE, PasswordAge, assess
 from lightwave.identity.policies import DEFAULT, PasswordPolicy, policy_of
 from lightwave.identity.refusals import AuthenticationFailed, Locked, NotLive, Refusal
-from lightwave.identity.required_factors import Proof, check_factors
+from lightwave.identity.required_factors import Proof, check_factors, demanded_of
 from lightwave.identity.scram import keys_of_nobody
 from lightwave.identity.spelling import one_spelling
 from lightwave.identity.srp import salt_and_verifier, srp_keys
-from lightwave.identity.tokens import with_membership
+from lightwave.identity.tokens import standing
 from lightwave.identity.trust import ClientTrust, identify_certificate, identify_local_user
 from lightwave.identity.verified_binds import VerifiedBinds
 from lightwave.identity.verifiers import Cost, matches, verifier_cost
@@ -63,7 +63,7 @@ class _Account:
     opens all sealed ones is there too. A clear password is never among them.
     """
 
-    __slots__ = ("credentials", "limits", "live_until", "record")
+    __slots__ = ("credentials", "limits", "live_until", "record", "second_factor_for")
 
     def __init__(self, record: Record, credentials: Credentials | None, limits: OwnLimits | None) -> None:
         self.record = record
@@ -71,6 +71,8 @@ class _Account:
         self.limits = limits
         self.live_until = -math.inf
         """seconds since the epoch; until when the last verdict on it holds"""
+        self.second_factor_for: tuple[str, ...] | None = None
+        """what it demands itself, once asked"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +324,11 @@ class Authenticator:
                 raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "the app password is revoked")
             return Authenticated(token)
         policy = policy_of(txn, schema, tenant, entry_id)
-        check_factors(txn, schema, account.record, policy, Proof.PASSWORD, protocol)
+        demanded = account.second_factor_for
+        if demanded is None:
+            demanded = account.second_factor_for = demanded_of(txn, schema, account.record)
+        if demanded or policy.second_factor_for:
+            check_factors(Proof.PASSWORD, protocol, (*demanded, *policy.second_factor_for))
         age = assess(txn, account.record, policy, credentials or _NO_CREDENTIALS, now)
         if age.is_refused:
             raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "the password has expired", age.fault)
@@ -393,20 +399,24 @@ class Authenticator:
         # No identity has a proxy right: one may act as oneself only (RFC 4422 §3.4.1).
         if authorization_id and find_identity(txn, schema, authorization_id) != found:
             raise AuthenticationFailed(Refusal.AUTHORIZATION_DENIED, "another authorization identity")
-        token = Token(
+        groups = standing(txn, tenant, entry_id, record)
+        return Token(
             tenant=tenant,
             entry_id=entry_id,
             guid=record.guid,
             dn=txn.dn(tenant, entry_id, record),
-            is_administrator=False,
+            is_administrator=groups.is_administrator,
             is_anonymous=False,
+            sid=groups.sid,
+            sids=groups.sids,
+            entry_ids=groups.entry_ids,
+            groups_generation=groups.groups_generation,
             authenticated_by=method,
             authenticated_at=now,
             credential_version=version,
             limits=account.limits,
             app_password=app_password,
         )
-        return with_membership(txn, token)
 
 
 def _matches(verifier: bytes, password: bytes) -> bool:

@@ -18,7 +18,6 @@ from lightwave.directory.operations.account_control import SMART_CARD_REQUIRED
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import Record
-from lightwave.identity.policy_attributes import PasswordPolicy
 from lightwave.identity.refusals import AuthenticationFailed, Refusal
 
 ALL: Final = "all"
@@ -36,39 +35,29 @@ class Proof(Enum):
 _ONE_FACTOR: Final = frozenset({Proof.PASSWORD})
 
 
-def check_factors(
-    txn: ReadTransaction,
-    schema: Schema,
-    record: Record,
-    policy: PasswordPolicy,
-    proof: Proof,
-    protocol: str,
-) -> None:
-    """Raises AuthenticationFailed where more is demanded over `protocol` than was proved."""
-    if proof not in _ONE_FACTOR:
-        return
-    if _names(policy.second_factor_for, protocol) or _is_demanded(txn, schema, record, protocol):
+def check_factors(proof: Proof, protocol: str, demanded: tuple[str, ...]) -> None:
+    """Raises AuthenticationFailed where more is demanded over `protocol` than was proved.
+
+    demanded: of the account and of its policy together.
+    """
+    if proof in _ONE_FACTOR and (ALL in demanded or protocol in demanded):
         raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "a second factor is demanded")
 
 
-def _is_demanded(txn: ReadTransaction, schema: Schema, record: Record, protocol: str) -> bool:
-    """Hot: most accounts have neither attribute."""
+def demanded_of(txn: ReadTransaction, schema: Schema, record: Record) -> tuple[str, ...]:
+    """The protocols over which an account itself demands more."""
     numbers = record.numbers()
     own = schema.attribute("lwSecondFactorFor")
     number = None if own is None else txn.attribute_number(own.oid)
+    words: tuple[str, ...] = ()
     if number is not None and number in numbers:
-        value = record.values(number)[0].decode("utf-8", "replace")
-        if _names(tuple(value.split()), protocol):
-            return True
+        words = tuple(record.values(number)[0].decode("utf-8", "replace").lower().split())
     control = schema.attribute("userAccountControl")
     number = None if control is None else txn.attribute_number(control.oid)
     if number is None or number not in numbers:
-        return False
+        return words
     try:
-        return bool(int(record.values(number)[0]) & SMART_CARD_REQUIRED)
+        demands = bool(int(record.values(number)[0]) & SMART_CARD_REQUIRED)
     except ValueError:
-        return True
-
-
-def _names(demanded: tuple[str, ...], protocol: str) -> bool:
-    return bool(demanded) and (ALL in demanded or protocol in demanded)
+        demands = True
+    return (*words, ALL) if demands else words
