@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic import Field, SecretStr, StrictBool, StringConstraints, model_validator
 
 from lightwave.rest.resources import Name, PageQuery, Resource
 
@@ -115,11 +115,11 @@ class NewAccount(Described):
 
     name: Name = Field(description="sAMAccountName", examples=["ada"])
     password: Password | None = Field(default=None, description="Without one nobody signs in with it")
-    generate_password: bool = Field(
+    generate_password: StrictBool = Field(
         default=False, description="The server makes a password and tells it in the answer, this once"
     )
-    must_change_password: bool = False
-    enabled: bool = True
+    must_change_password: StrictBool = False
+    enabled: StrictBool = True
     container: Text | None = Field(
         default=None,
         description="DN of the entry that it stands below",
@@ -146,9 +146,9 @@ class CreatedAccount(Account):
 class AccountChanges(Described):
     """What is to be otherwise; what is not named stays."""
 
-    enabled: bool | None = None
-    locked: bool | None = Field(default=None, description="false unlocks; only the server locks")
-    must_change_password: bool | None = None
+    enabled: StrictBool | None = None
+    locked: StrictBool | None = Field(default=None, description="false unlocks; only the server locks")
+    must_change_password: StrictBool | None = None
     attributes: AttributeChanges | None = None
 
     @model_validator(mode="before")
@@ -181,7 +181,7 @@ class PasswordChange(Resource):
 
     new: Password | None = Field(default=None, description="Without it the server makes one and tells it")
     old: Password | None = None
-    must_change: bool = Field(default=False, description="The next sign-in has to set another")
+    must_change: StrictBool = Field(default=False, description="The next sign-in has to set another")
 
 
 class GeneratedPassword(Resource):

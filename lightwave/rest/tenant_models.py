@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from lightwave.rest.account_models import Password, Text
 from lightwave.rest.resources import Name, Paged, Resource
@@ -66,7 +66,7 @@ class TenantChanges(Resource):
     """What is to be otherwise; what is not named stays."""
 
     suffixes: list[Text] | None = Field(default=None, max_length=100)
-    sign_in_by_mail: bool | None = None
+    sign_in_by_mail: StrictBool | None = None
     description: str | None = Field(default=None, max_length=1_024)
 
 
