@@ -147,14 +147,15 @@ class Searches:
         """Which attributes of an entry the requester may read; None when he may not see the entry at all."""
         if token.bypasses(tenant):
             return ALL
-        if record is None:
-            record = txn.record(tenant, entry_id)
-        if token.tenant != tenant or not record.descriptor or entry_id in token.entry_ids:
+        if token.tenant != tenant or entry_id in token.entry_ids:
             return self._judge(txn, schema, token, tenant, entry_id, record)
         if self._judged_in != txn.id:  # rights hold from the commit on that gives or takes them
             self._judged.clear()
             self._judged_in = txn.id
-        key = (token.sids, record.parent, record.descriptor)
+        if record is None or not record.descriptor:
+            key = (token.sids, 0, entry_id)
+        else:  # entries of one parent and one descriptor of their own are judged alike
+            key = (token.sids, record.descriptor, record.parent)
         found = self._judged.get(key)
         if found is None:
             found = self._judge(txn, schema, token, tenant, entry_id, record) or NONE
@@ -170,11 +171,13 @@ class Searches:
         token: Token,
         tenant: int,
         entry_id: int,
-        record: Record,
+        record: Record | None,
     ) -> AttributeSet | None:
         sids, entry_ids = who(txn, token, tenant)
         if not sids:
             return None
+        if record is None:
+            record = txn.record(tenant, entry_id)
         descriptor = self._descriptors.of_candidate(txn, schema, tenant, entry_id, record)
         decision = decide_on(txn, schema, descriptor, sids, is_self=entry_id in entry_ids)
         return decision.readable if sees(txn, schema, token, tenant, record, decision) else None
@@ -227,6 +230,8 @@ class Search:
         "_selection",
         "_shared_readable",
         "_show_deleted",
+        "_shown",
+        "_shown_in",
         "_size_limit",
         "_source",
         "_table",
@@ -280,6 +285,8 @@ class Search:
         wait = limits.time if not request.time_limit else min(limits.time, request.time_limit)
         self._deadline = searches.monotonic() + wait
         self._shared_readable: AttributeSet | None = ALL if context.token.bypasses(self._tenant) else None
+        self._shown: dict[tuple[int, int], AttributeSet] = {}
+        self._shown_in = txn.id
         self._examined = 0
         self._between_clocks = 0 if _has_many_parts(request.filter) else CLOCK_EVERY - 1
         self.examined_limit = limits.look_through
@@ -360,6 +367,7 @@ class Search:
         if token is not self._context.token:
             self._context = replace(self._context, token=token)
             self._shared_readable = ALL if token.bypasses(self._tenant) else None
+            self._shown.clear()
 
     def grant(self, readable: AttributeSet) -> None:
         """Reads all entries so, whatever their descriptors say: a right on the naming context stands for them."""
@@ -381,6 +389,22 @@ class Search:
         """No continuation references; referral objects stay out."""
         self._references = []
 
+    def _readable_here(self, txn: ReadTransaction, entry_id: int, record: Record) -> AttributeSet | None:
+        """What may be read of a candidate; kept for those of the same parent and descriptor until the next snapshot."""
+        token, tenant = self._context.token, self._tenant
+        readable = self._searches.readable(txn, self._schema, token, tenant, entry_id, record)
+        if record.descriptor and record.parent and token.tenant == tenant and entry_id not in token.entry_ids:
+            if len(self._shown) >= MOST_JUDGED:
+                self._shown.clear()
+            self._shown[record.parent, record.descriptor] = NONE if readable is None else readable
+        return readable
+
+    def _begin_snapshot(self, txn: ReadTransaction) -> None:
+        """Rights hold from the commit on that gives or takes them."""
+        if self._shown_in != txn.id:
+            self._shown.clear()
+            self._shown_in = txn.id
+
     def shows(self, txn: ReadTransaction, tenant: int, entry_id: int) -> bool:
         """Whether an entry is there for the requester."""
         return self._readable(txn, tenant, entry_id) is not None
@@ -392,6 +416,7 @@ class Search:
 
     def encode(self, txn: ReadTransaction, entry_id: int) -> bytes | None:
         """The encoded entry if it passes the search now."""
+        self._begin_snapshot(txn)
         return self._try(txn, entry_id)
 
     def attributes_of(self, candidate: Candidate) -> bytes:
@@ -523,6 +548,7 @@ class Search:
         entries: most entries of this call. octets: bytes after which it stops. until: monotonic time.
         Raises DirectoryError when a limit is reached; what was found before stands in `out`.
         """
+        self._begin_snapshot(txn)
         written = 0
         given = 0
         self.page_full = False
@@ -589,10 +615,10 @@ class Search:
             return None
         readable = self._shared_readable if entry_id < VIRTUAL else ALL  # who may not read one is given none
         if readable is None:
-            readable = self._searches.readable(
-                txn, self._schema, self._context.token, tenant, entry_id, record
-            )
-            if readable is None:
+            readable = self._shown.get((parent, record.descriptor))  # never for the requester's own entries
+            if readable is None or entry_id in self._context.token.entry_ids:
+                readable = self._readable_here(txn, entry_id, record)
+            if not readable:
                 if self._scope == BASE:  # to him who may not see the base there is none
                     raise self._unseen(txn, tenant, entry_id)
                 return None
