@@ -110,10 +110,17 @@ def _above(txn: ReadTransaction, tenant: int, entry_id: int, record: Record) -> 
 
 
 def unseen(
-    txn: ReadTransaction, schema: Schema, context: Context, tenant: int, entry_id: int, record: Record
+    txn: ReadTransaction,
+    schema: Schema,
+    context: Context,
+    tenant: int,
+    entry_id: int,
+    record: Record,
+    message: str = "",
 ) -> DirectoryError:
     """What to answer about an entry that the requester may not see: the same as if it were not there."""
-    return missing(txn, schema, context, NoSuchEntry(*_above(txn, tenant, entry_id, record)))
+    above = NoSuchEntry(*_above(txn, tenant, entry_id, record))
+    return missing(txn, schema, context, above, message)
 
 
 def hide_deleted(txn: ReadTransaction, schema: Schema, context: Context, tenant: int, entry_id: int) -> None:

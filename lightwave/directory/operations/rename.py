@@ -32,7 +32,6 @@ from lightwave.directory.operations.gather import (
     SUBENTRY,
     Place,
     check_naming_types,
-    check_visible,
     classes_of,
     denied,
     find_visible,
@@ -40,6 +39,8 @@ from lightwave.directory.operations.gather import (
     missing,
     normalised_name,
     referral,
+    unseen,
+    visible,
 )
 from lightwave.directory.operations.plugins.operational import stamp_modification
 from lightwave.directory.operations.plugins.tombstones import is_deleted_objects
@@ -165,11 +166,12 @@ def _new_parent(
     try:
         tenant, parent = txn.find(name)
     except NoSuchEntry as error:
-        if not error.matched_entry_id:
-            raise DirectoryError(
-                ResultCode.AFFECTS_MULTIPLE_DSAS, "the new superior is not held here"
-            ) from None
-        raise missing(txn, schema, context, error, "new superior not found") from None
+        raise _no_superior(missing(txn, schema, context, error, "new superior not found")) from None
+    above = txn.record(tenant, parent)
+    decision = visible(txn, schema, context, tenant, parent, above)
+    if decision is None:
+        message = "new superior not found"
+        raise _no_superior(unseen(txn, schema, context, tenant, parent, above, message))
     if tenant != place.tenant or _context_of(txn, tenant, parent) != _context_of(
         txn, place.tenant, place.entry_id
     ):
@@ -178,10 +180,8 @@ def _new_parent(
         return parent
     if txn.is_below(tenant, parent, place.entry_id):
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "an entry can't be moved below itself")
-    above = txn.record(tenant, parent)
     if above.flags & TOMBSTONE:
         hide_deleted(txn, schema, context, tenant, parent)
-    decision = check_visible(txn, schema, context, tenant, parent, above)
     check_access(txn, schema, context, place.tenant, place.entry_id, record)
     if classes_of(txn, schema, record).structural.oid not in decision.creatable:
         raise denied(context)
@@ -195,6 +195,13 @@ def _new_parent(
     if above.flags & TOMBSTONE or is_deleted_objects(txn, schema, tenant, above):
         raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "only deletion moves entries there")
     return parent
+
+
+def _no_superior(refusal: DirectoryError) -> DirectoryError:
+    """Where nothing that the requester sees is above the new superior, it is as if another server held it."""
+    if refusal.code is ResultCode.NO_SUCH_OBJECT and not refusal.matched:
+        return DirectoryError(ResultCode.AFFECTS_MULTIPLE_DSAS, "the new superior is not held here")
+    return refusal
 
 
 def _context_of(txn: ReadTransaction, tenant: int, entry_id: int) -> int:
