@@ -28,6 +28,8 @@ from lightwave.directory.store.failure_rows import (
 )
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.writing import WriteTransaction
+from lightwave.identity import audit
+from lightwave.identity.audit import Event, target_of
 from lightwave.identity.lockout import locked_at, locked_until, lockout_of, locks, write_lock
 
 FREE = 3
@@ -117,6 +119,8 @@ def _count_for_account(
     put_account_failures(txn, tenant, entry_id, Failures(count, now))
     if locks(txn, lockout, tenant, record, count):
         write_lock(txn, schema, tenant, entry_id, now, txn.begin_change())
+        target = target_of(txn, tenant, entry_id)
+        audit.record(txn, Event(now, tenant, "lock", target=target, detail=f"after {count} failures"))
 
 
 def forget_failures(

@@ -1,7 +1,8 @@
 """Forgets, once a day, what only merging with late changes would still need.
 
 Traces of removed entries go after a day; removals of values and links after the tombstone lifetime, when no server
-may come back with older state. How far a round has come stands in `meta`, so a killed one goes on where it was.
+may come back with older state; failed sign-ins after a month. How far a round has come stands in `meta`, so a killed
+one goes on where it was.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from lightwave.directory.operations.indexing import FlatCommits
 from lightwave.directory.operations.plugins.tombstones import LIFETIME
 from lightwave.directory.store.environment import Store
 from lightwave.directory.store.expiry import purge_removal_stamps, purge_removals, purge_removed_links
+from lightwave.directory.store.failure_rows import forget_before
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.writing import WriteTransaction
 
@@ -21,7 +23,9 @@ INTERVAL = 86_400.0
 """seconds between the beginnings of two rounds"""
 _META = b"purge"
 _PLACE = struct.Struct(">dBIQ")  # when the round began; step; tenant and entry id of the step's position
-_STEPS = 3
+_STEPS = 4
+FAILURES_KEPT = 30 * 86_400.0
+"""seconds for which an account's last failed sign-in is remembered"""
 
 _log = logging.getLogger(__name__)
 
@@ -77,6 +81,10 @@ def purge_slice(txn: WriteTransaction, now: float) -> bool:
         tenant, entry_id = position or (0, 0)
     elif step == 2:
         more = purge_removed_links(txn, now - LIFETIME)
+    elif step == 3:
+        position = forget_before(txn, now - FAILURES_KEPT, (tenant, entry_id))
+        more = position is not None
+        tenant, entry_id = position or (0, 0)
     if not more:
         step += 1
     txn.put_meta(_META, _PLACE.pack(began, step, tenant, entry_id))

@@ -82,21 +82,23 @@ def put_digest_failures(txn: WriteTransaction, digest: bytes, failures: Failures
         txn.raw.delete(key, db=database)
 
 
-def forget_before(txn: WriteTransaction, time: float, after: bytes, most: int) -> bytes | None:
-    """Forget accounts whose last failure was before `time` (seconds since 1970): a slice of `most` rows after a key.
+def forget_before(
+    txn: WriteTransaction, time: float, after: tuple[int, int] = (0, 0), most: int = 2_000
+) -> tuple[int, int] | None:
+    """Forget accounts whose last failure was before `time` (seconds since 1970): a slice of `most` rows.
 
-    Returns the key to go on after, None at the end.
+    Returns the (tenant, entry id) to go on after, None at the end.
     """
     database = _database(txn)
     cursor = txn.raw.cursor(database)
-    if not cursor.set_range(max(after + b"\0", layout.failure_key(1, 0))):
+    if not cursor.set_range(layout.failure_key(max(after[0], 1), after[1] + 1)):
         return None
     due: list[bytes] = []
-    position: bytes | None = None
+    position: tuple[int, int] | None = None
     for seen, (key, data) in enumerate(cursor.iternext()):
         if seen >= most:
             break
-        position = key
+        position = layout.decode_failure_key(key)
         if _ACCOUNT.unpack(data)[1] < time * 1000:
             due.append(key)
     else:
