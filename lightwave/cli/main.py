@@ -21,6 +21,7 @@ _TOPICS: Final[dict[str, dict[str, str]]] = {
         "group": "group",
         "service": "service",
         "computer": "computer",
+        "policy": "policy",
         "app-password": "app_password",
         "whoami": "whoami",
     },

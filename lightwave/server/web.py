@@ -14,9 +14,11 @@ from twisted.python.threadpool import ThreadPool
 from lightwave.directory.access.token import Token
 from lightwave.directory.operations.context import Limits
 from lightwave.directory.schema.normalisation import normalise_dn_text
+from lightwave.directory.schema.schema import Schema
 from lightwave.directory.server.service import DirectoryService
 from lightwave.directory.store.commit import Committer
 from lightwave.directory.store.reading import ReadTransaction
+from lightwave.identity.password_setting import BreachListPath
 from lightwave.identity.refusals import AuthenticationFailed, NotLive, Refusal
 from lightwave.rest.account_routes import AccountFace
 from lightwave.rest.accounts import COMPUTERS, SERVICES, USERS
@@ -26,6 +28,7 @@ from lightwave.rest.directory import DirectoryFace
 from lightwave.rest.directory_port import Contexts, DirectoryPort
 from lightwave.rest.group_routes import GroupFace
 from lightwave.rest.pages import Pages
+from lightwave.rest.policies import PolicyFace
 from lightwave.rest.resources import Face
 from lightwave.rest.running import SearchRunner
 from lightwave.rest.searching import SearchFace
@@ -33,6 +36,7 @@ from lightwave.rest.tenant_port import Making, TenantPort
 from lightwave.rest.tenant_routes import TenantFace
 from lightwave.server.audit_signing import known_keys
 from lightwave.server.configuration import NodeConfiguration
+from lightwave.server.hashing_settings import breach_list_of
 from lightwave.server.health import health_routes, openapi_route
 from lightwave.server.identifiers import new_guid
 from lightwave.server.metrics import NodeCollector, metrics_route
@@ -153,7 +157,15 @@ def _faces(directory: DirectoryService, reactor: Any) -> tuple[Face, ...]:
         _audit_face(directory, reactor, port),
         TenantFace(port, tenants),
         AppPasswordFace(store, schemas, pipeline, port, contexts, directory.random_bytes),
+        PolicyFace(port, store, schemas, directory.threads, _breach_list(directory)),
     )
+
+
+def _breach_list(directory: DirectoryService) -> BreachListPath:
+    def read(txn: ReadTransaction, schema: Schema) -> str | None:
+        return breach_list_of(normalise_dn_text(schema, directory.facts.server_name))(txn, schema)
+
+    return read
 
 
 def _audit_face(directory: DirectoryService, reactor: Any, port: DirectoryPort) -> AuditFace:
