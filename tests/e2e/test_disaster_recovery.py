@@ -63,7 +63,7 @@ def add_ann(node: Node) -> None:
     with node.local_administrator() as connection:
         person = {"objectClass": [b"inetOrgPerson"], "uid": [b"ann"], "cn": [b"Ann"], "sn": [b"Ann"]}
         for name, attributes in (
-            (ANN, {**person, "userPassword": [b"Ann's own secret"]}),
+            (ANN, {**person, "userPassword": [b"Her very own secret"]}),
             (STAFF, {"objectClass": [b"groupOfNames"], "cn": [b"staff"], "member": [ANN.encode()]}),
         ):
             assert connection.ask(wire.add(name, attributes.items())).code == 0
@@ -90,7 +90,7 @@ def test_the_walk_through(house: Node, short_folder: Path) -> None:
     restored = Node(short_folder / "restored", house.domain, house.password, house.port_offset)
     restored.start()
     try:
-        assert may_sign_in(restored, ANN, "Ann's own secret")
+        assert may_sign_in(restored, ANN, "Her very own secret")
         assert may_sign_in(restored, restored.administrator, ADMINISTRATOR_PASSWORD)
         assert not may_sign_in(restored, ANN, "another")
         with restored.local_administrator() as connection:
@@ -130,7 +130,7 @@ def test_a_deleted_entry_comes_back_while_the_node_serves(node: Node, short_fold
         }
     assert after["entryUUID"] == before["entryUUID"]
     assert after["createTimestamp"] == before["createTimestamp"]
-    assert may_sign_in(node, ANN, "Ann's own secret")
+    assert may_sign_in(node, ANN, "Her very own secret")
     assert answer("check", "--data", node.folder)["findings"] == []
 
 

@@ -186,7 +186,7 @@ def _load(node: Node, *files: Path) -> list[str]:
     contexts: list[str] = []
     for file in files:
         context = [] if contexts else ["--create-context"]
-        contexts += answer("import", file, "--data", node.folder, *context)["contexts"]
+        contexts += answer("import", file, "--data", node.folder, "--any-password", *context)["contexts"]
     return contexts
 
 
@@ -243,7 +243,9 @@ def test_data_of_openldap(
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_data_of_openldap_that_is_refused(name: str, source: Path, fresh: Node) -> None:
-    result = answer("import", source / name, "--data", fresh.folder, "--create-context", code=1)
+    result = answer(
+        "import", source / name, "--data", fresh.folder, "--create-context", "--any-password", code=1
+    )
     assert REFUSED[name] in result["error"]["message"]
     assert result["error"]["line"] > 0
 

@@ -169,8 +169,9 @@ def test_passwords_in_a_transaction(shared_node: Node) -> None:
     with signed_in(shared_node, second):
         pass
     with signed_in(shared_node, name, new) as connection:
-        back = wire.sequence(wire.text(new, 0x81), wire.text(PASSWORD, 0x82))
-        again = wire.sequence(wire.text(PASSWORD, 0x81), wire.text(new, 0x82))
+        newest = "Newest 4 people"
+        back = wire.sequence(wire.text(new, 0x81), wire.text(newest, 0x82))
+        again = wire.sequence(wire.text(newest, 0x81), wire.text("Other than those", 0x82))
         wrong = wire.sequence(wire.text("wrong", 0x81), wire.text("x", 0x82))
         answer, numbers = run(
             connection, [wire.extended(PASSWORD_MODIFY, back), wire.extended(PASSWORD_MODIFY, wrong)]

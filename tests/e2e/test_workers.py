@@ -118,14 +118,14 @@ def test_a_password_change_is_seen_by_the_other_at_its_next_operation(node: Node
         for one in (first, second):
             ok(one.ask(wire.bind(ann, PASSWORD)))
             ok(one.ask(wire.search(ann, wire.BASE)))
-        ok(administrator.ask(wire.modify(ann, [(wire.REPLACE, "userPassword", [b"another one"])])))
+        ok(administrator.ask(wire.modify(ann, [(wire.REPLACE, "userPassword", [b"quite another one"])])))
         for one in (first, second):
             with pytest.raises(wire.ServerClosed):
                 assert one.ask(wire.search(ann, wire.BASE)).code != 0
     with Pair(node) as pair:
         for one in pair:
             assert one.ask(wire.bind(ann, PASSWORD)).code == INVALID_CREDENTIALS
-            ok(one.ask(wire.bind(ann, "another one")))
+            ok(one.ask(wire.bind(ann, "quite another one")))
 
 
 def test_a_disabled_account_is_out_everywhere(node: Node) -> None:
