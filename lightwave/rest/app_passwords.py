@@ -226,6 +226,8 @@ class AppPasswordFace:
         token = request.caller
         assert token.entry_id is not None  # the route is for who is signed in
         if query.account is None:
+            if query.tenant is not None:
+                self._port.domain(request, query.tenant)  # one that the caller does not see is not there
             return _Whose(token.tenant, token.entry_id, is_own=True)
         domain = self._port.domain(request, query.tenant)
         found = await locate(self._port, request, domain, _ACCOUNT, query.account, ())

@@ -30,6 +30,7 @@ METHODS = ("get", "put", "post", "patch", "delete")
 THINGS = {"users": "eve", "groups": "Eves", "computers": "evespc", "services": "evesweb"}
 # Collection -> where its names come from. What a new noun has its path parameters from goes here or above.
 SAME_AS = {"members": "users", "operators": "users"}
+POLICY = "Eves rules"
 # Collection -> name of the thing that the asker has in it, for paths with two names.
 OWN = {"groups": "Anns"}
 # Collections in which the system's administrator sees what there is: he is not asked about those.
@@ -44,6 +45,10 @@ CONTENTS: dict[str, Any] = {
     "addEntry": {"dn": "{dn}", "attributes": [{"type": "objectClass", "value": ["device"]}]},
     "modifyEntry": [{"operation": "replace", "attribute": {"type": "description", "value": ["x"]}}],
     "modifyTenant": {"description": "x"},
+    "createPolicy": {"name": "Made", "precedence": 5, "appliesTo": ["{name}"]},
+    "modifyPolicy": {"description": "x"},
+    "checkPassword": {"password": "Made-up 4 others"},
+    "createAppPassword": {"name": "phone"},
     "recoverTenant": {},
     "inviteOperator": {"operator": "Administrator@example.com"},
     "createGroup": {"name": "Made", "container": "{dn}"},
@@ -106,6 +111,8 @@ def provider(promoted_node: Node, tmp_path_factory: pytest.TempPathFactory) -> I
         for collection, name in THINGS.items():
             made = ask(connection, "POST", f"/v1/{collection}", {"name": name}, login)
             assert made.status == 201, made
+        made = ask(connection, "POST", "/v1/policies", {"name": POLICY, "precedence": 5}, login)
+        assert made.status == 201, made
     yield node
     node.stop()
 
@@ -131,7 +138,11 @@ def operations(connection: http.client.HTTPConnection) -> list[Operation]:
 def identities(connection: http.client.HTTPConnection) -> dict[str, list[tuple[str, str]]]:
     """Collection -> (what names the other tenant's thing, the same form of what is nowhere)."""
     login = (f"Administrator@{OTHERS}", PASSWORD)
-    found = {"tenants": [(OTHERS, ABSENT)]}
+    found = {
+        "tenants": [(OTHERS, ABSENT)],
+        "policies": [(POLICY, "mallory")],
+        "app-passwords": [("00" * 16, "ff" * 16)],  # random: nobody's can be named
+    }
     for collection, name in THINGS.items():
         answer = ask(connection, "GET", f"/v1/{collection}/{name}", None, login)
         assert answer.status == 200, answer
@@ -186,7 +197,7 @@ def cases(operation: Operation, identities: dict[str, list[tuple[str, str]]], do
     for name, parameter in operation.parameters("query").items():
         if parameter["schema"].get("type") != "string" or name in NEUTRAL or "enum" in parameter["schema"]:
             continue
-        assert name in ("tenant", "dn"), (
+        assert name in ("tenant", "dn", "account"), (
             f"is {name} of {operation.path} a name? Say how it is filled, else NEUTRAL"
         )
         pair = (OTHERS, ABSENT) if name == "tenant" else identities["users"][-1]
