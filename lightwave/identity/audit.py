@@ -10,6 +10,7 @@ No event holds a secret: of what was written it has the names of attributes, and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from lightwave.directory.access.token import Token
@@ -51,6 +52,12 @@ class Action(StrEnum):
 def record(txn: WriteTransaction, event: Event) -> None:
     """Append an event to its tenant's chain: it is there if and only if the transaction's other work is."""
     audit_rows.append(txn, event)
+
+
+def record_import(txn: WriteTransaction, context: Context, added: Mapping[int, int]) -> None:
+    """One event for the entries that a slice of an import adds to a tenant: `operations.bulk_import.Told`."""
+    for tenant, entries in added.items():
+        audit_rows.append(txn, event_of(context, tenant, Action.IMPORT, detail=f"{entries} entries"))
 
 
 def subject_of(token: Token) -> Subject:

@@ -1,7 +1,7 @@
 """Sign-ins and refusals become events: what grants or refuses without writing an entry tells it here.
 
 A notice is appended by the committer in a transaction of its own, together with all that came within `DELAY`; nobody
-waits for it (docs/decisions/020-audit.md). A refusal is stored when it happens first; further ones of the same
+waits for it (docs/decisions/021-audit.md). A refusal is stored when it happens first; further ones of the same
 account, peer and outcome are counted, and one event tells their number when `INTERVAL` is over. So whoever guesses
 passwords can't fill the store, neither with many names: of one peer and of all peers only so many are told apart.
 
@@ -78,7 +78,7 @@ class _Repeats:
 
 
 class AuditNotices:
-    """The notices of one process; `operations.ports.Refusals`. All methods run on the reactor thread.
+    """The notices of one process; `operations.ports.Recorder`. All methods run on the reactor thread.
 
     now: seconds since the epoch. call_later: of the reactor.
     """
@@ -144,6 +144,14 @@ class AuditNotices:
                 # Of what one may not see, another tenant's audit tells nothing: it is the matter of who asked.
                 event = event._replace(tenant=place)
         self._note(event._replace(target=Subject(b"", dn), detail=_names(schema, request)))
+
+    def changed(self, txn: WriteTransaction, context: Context, request: object) -> None:
+        """A write that no plug-in heard of, in its transaction: of the schema, or a refresh."""
+        schema = self._schemas.current(txn)
+        dn: bytes = request.dn  # type: ignore[attr-defined]  # both have one
+        tenant = _tenant_of(txn, schema, dn) or SYSTEM_TENANT
+        action = Action.REFRESH if isinstance(request, RefreshRequest) else Action.SCHEMA_CHANGE
+        append(txn, event_of(context, tenant, action, Subject(b"", dn), _names(schema, request)))
 
     # --- repeats
 

@@ -26,7 +26,7 @@ from lightwave.directory.operations.computed import provide
 from lightwave.directory.operations.indexing import IndexBuilder
 from lightwave.directory.operations.pipeline import WritePipeline
 from lightwave.directory.operations.plugins import default_plugins
-from lightwave.directory.operations.ports import Guesses, Refusals
+from lightwave.directory.operations.ports import Guesses, Recorder
 from lightwave.directory.operations.purge import Purge
 from lightwave.directory.operations.root_dse import ServerFacts
 from lightwave.directory.operations.schema_source import SchemaSource
@@ -112,7 +112,7 @@ def write_pipeline(
     threads: Any,
     passwords: PasswordPrepare,
     liveness: TokenLiveness,
-    refusals: Refusals,
+    recorder: Recorder,
     guesses: Guesses,
 ) -> WritePipeline:
     """The one way of writes, with identity's implementations of its ports."""
@@ -133,7 +133,7 @@ def write_pipeline(
         threads,
         new_guid=new_guid,
         liveness=liveness,
-        refusals=refusals,
+        recorder=recorder,
         guesses=guesses,
     )
 

@@ -29,6 +29,7 @@ from lightwave.directory.server.server_keys import ServerKeyPrepare
 from lightwave.directory.store.environment import Store
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.identity.administrator import administrator
+from lightwave.identity.audit import record_import
 from lightwave.identity.audit_trail import AuditTrail
 from lightwave.identity.password_attributes import PasswordPrepare
 from lightwave.identity.password_facts_rule import PasswordFactsRule
@@ -98,6 +99,7 @@ def bulk_import(
         new_guid=lambda: uuid.uuid4().bytes,
         monotonic=time.monotonic,
         options=options,
+        told=record_import,
     )
 
 

@@ -23,6 +23,7 @@ from lightwave.directory.server.settings import ADMINISTRATOR_LIMITS
 from lightwave.directory.store.environment import Store
 from lightwave.directory.store.keyring import Keyring
 from lightwave.identity.administrator import record_administrator
+from lightwave.identity.audit import Action, Subject, event_of, record
 from lightwave.identity.credentials import KeysKept, prepare_password, set_password
 from lightwave.identity.domain_names import domain_dn, is_dns_name
 from lightwave.identity.generated_passwords import generate_password
@@ -140,6 +141,8 @@ def _make(
             set_password(txn, tree.tenant, tree.administrator, blob, txn.begin_change())
             context = _administrators_context(tree, guid)
             store_authorities(txn, schema, context, domain.dn, authorities, new_guid)
+            made = Subject(b"", domain.dn)
+            record(txn, event_of(context, tree.tenant, Action.TENANT_CREATE, made, "promote"))
         note_whereabouts(store, configuration.store_path)
     progress("writing certificates")
     _write(configuration.ca_path, root.certificate_pem, 0o644)

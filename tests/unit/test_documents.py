@@ -62,6 +62,8 @@ def test_each_setting_of_a_node_stands_in_the_operations_with_its_default() -> N
         "lwFailureDelayMilliseconds": int(DEFAULTS.failure_delay * 1000),
         "lwScramIterations": HashingCost().iterations,
         "lwBreachedPasswordsFile": "none",
+        "lwAuditSyslog": "none",
+        "lwAuditFile": "none",
     }
     for prefix, limits in (("", SIGNED_IN_LIMITS), ("Anonymous", ANONYMOUS_LIMITS)):
         expected |= {

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import gc
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -34,6 +34,7 @@ from lightwave.directory.schema.normalisation import NormalisedDN
 from lightwave.directory.store.bulk_transaction import BulkTransaction, begin_bulk
 from lightwave.directory.store.environment import Store
 from lightwave.directory.store.layout import ROOT, SYSTEM_TENANT
+from lightwave.directory.store.writing import WriteTransaction
 
 SLICE_SECONDS: Final = 0.5
 FIRST_SLICE: Final = 500
@@ -89,11 +90,14 @@ class _Stopped(Exception):
         self.refusal = refusal
 
 
+Told = Callable[[WriteTransaction, Context, Mapping[int, int]], None]
+
+
 class BulkImport:
     """One import into one store.
 
     `context` is the administrator's; `executor` runs what `Preparation.heavy` says is heavy; `monotonic` is in
-    seconds.
+    seconds; `told` hears in each slice's transaction how many entries it adds to which tenant.
     """
 
     def __init__(
@@ -108,7 +112,9 @@ class BulkImport:
         new_guid: Callable[[], bytes],
         monotonic: Callable[[], float],
         options: ImportOptions,
+        told: Told = lambda txn, context, added: None,
     ) -> None:
+        self._told = told
         self._store = store
         self._schemas = schemas
         self._context = context
@@ -235,6 +241,7 @@ class BulkImport:
                         raise _Stopped(index, _refused(candidate, error)) from None
                     except ImportRefused as error:
                         raise _Stopped(index, error) from None
+                self._told(txn, self._context, placer.added_to)
         except BaseException:
             self.counts.added, self.counts.skipped = before.added, before.skipped
             self.counts.contexts = before.contexts
@@ -263,6 +270,8 @@ class _Placer:
         self._counts = counts
         self._txn = txn
         self._superiors: dict[NormalisedDN, tuple[int, int]] = {}
+        self.added_to: dict[int, int] = {}
+        """tenant -> entries"""
 
     def place(self, candidate: Candidate, effects: tuple[Effect, ...]) -> None:
         """Add one entry, or skip it because it exists; raises DirectoryError, ImportRefused."""
@@ -313,6 +322,7 @@ class _Placer:
                 plugin.on_add(txn, self._context, draft)
             add.issue(txn, self._context, draft, effects)
         self._counts.added += 1
+        self.added_to[tenant] = self.added_to.get(tenant, 0) + 1
 
     def _exists(self, name: NormalisedDN, tenant: int, parent: int) -> bool:
         if parent == ROOT:

@@ -117,18 +117,22 @@ def apply(
     request: ModifyRequest,
     effects: Sequence[Effect] = (),
     plugins: Sequence[Plugin] = (),
-) -> None:
-    """Carries out a modify; raises DirectoryError or PreconditionBroken, and then nothing may be committed."""
+) -> bool:
+    """Carries out a modify; raises DirectoryError or PreconditionBroken, and then nothing may be committed.
+
+    Whether it was a change of the schema, of which plug-ins do not hear.
+    """
     gathered = gather(txn, schema, context, request)
     for effect in effects:
         effect.verify(txn, gathered.target)
     if SUBSCHEMA_CLASS in gathered.classes.oids:
         subschema.apply(txn, schema, context, gathered.target, gathered.record, gathered.changes, effects)
-        return
+        return True
     draft = check(txn, schema, context, gathered, effects)
     for plugin in plugins:
         plugin.on_modify(txn, context, draft)
     issue(txn, context, draft, effects)
+    return False
 
 
 def check(

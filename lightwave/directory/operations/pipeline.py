@@ -52,7 +52,7 @@ from lightwave.directory.operations.ports import (
     Plugin,
     Preparation,
     Prepare,
-    Refusals,
+    Recorder,
     Target,
     Threads,
     WriteRequest,
@@ -93,7 +93,7 @@ class WritePipeline:
         liveness: Liveness | None = None,
         *,
         new_guid: Callable[[], bytes] = lambda: uuid.uuid4().bytes,
-        refusals: Refusals | None = None,
+        recorder: Recorder | None = None,
         guesses: Guesses | None = None,
     ) -> None:
         self._store = store
@@ -104,7 +104,7 @@ class WritePipeline:
         self._threads = threads
         self._new_guid = new_guid
         self._liveness = liveness
-        self._refusals = refusals
+        self._recorder = recorder
         self._guesses = guesses
         self.groups = WriteGroups(_Steps(self._plan, self._apply_any, self._finish), committer, threads)
         self.tree_deletions = TreeDeletions(store, committer, schemas, self._plugins, threads, liveness)
@@ -244,7 +244,9 @@ class WritePipeline:
         context = self._live(txn, write.context)
         schema = self._schemas.current(txn)
         if isinstance(request, ModifyRequest):
-            modify.apply(txn, schema, context, request, effects, self._plugins)
+            is_of_schema = modify.apply(txn, schema, context, request, effects, self._plugins)
+            if is_of_schema and self._recorder is not None:
+                self._recorder.changed(txn, context, request)
             if effects:
                 return self._renewed(txn, context)
         elif isinstance(request, AddRequest):
@@ -257,7 +259,10 @@ class WritePipeline:
             password_modify.apply(txn, schema, context, request, effects, self._plugins)
             return self._renewed(txn, context)
         else:
-            return dynamic.apply(txn, schema, context, request)
+            refreshed = dynamic.apply(txn, schema, context, request)
+            if self._recorder is not None:
+                self._recorder.changed(txn, context, request)
+            return refreshed
         return SUCCESS
 
     def _renewed(self, txn: WriteTransaction, context: Context) -> Outcome:
@@ -317,6 +322,6 @@ class WritePipeline:
                 outcome.detail,
                 extra={"correlation": context.correlation},
             )
-        if outcome.code is not ResultCode.SUCCESS and self._refusals is not None:
-            self._refusals.refused(context, request, outcome)
+        if outcome.code is not ResultCode.SUCCESS and self._recorder is not None:
+            self._recorder.refused(context, request, outcome)
         done(outcome)

@@ -115,11 +115,14 @@ class Liveness(Protocol):
         """
 
 
-class Refusals(Protocol):
-    """Hears of writes that were refused, for the audit. (Of those that were done it hears as a plug-in.)"""
+class Recorder(Protocol):
+    """Hears for the audit of what plug-ins don't hear of."""
 
     def refused(self, context: Context, request: object, outcome: Outcome) -> None:
-        """Called once for each, when it is known that nothing of it is stored."""
+        """A write was refused. Called once for each, when it is known that nothing of it is stored."""
+
+    def changed(self, txn: WriteTransaction, context: Context, request: object) -> None:
+        """A change of the schema, or a refresh, is done in this transaction."""
 
 
 class Threads(Protocol):

@@ -34,7 +34,7 @@ class World:
         )
         made: Any = self.directory
         self.pipeline = WritePipeline(
-            made.store, made.committer, made.schemas, (), (), made.pipeline._threads, refusals=self.notices
+            made.store, made.committer, made.schemas, (), (), made.pipeline._threads, recorder=self.notices
         )
 
     def now(self) -> float:
