@@ -24,6 +24,7 @@ from lightwave.directory.operations.plugins.amending import known
 from lightwave.directory.operations.plugins.groups import DEFAULT_TYPE
 from lightwave.directory.operations.plugins.identifiers import COMPUTER, GROUP, USER, WITH_SID
 from lightwave.directory.operations.plugins.index_definitions import INDICES_DN, index_attribute
+from lightwave.directory.operations.plugins.principal_names import expect_all_names
 from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.operations.security_identifiers import (
     DOMAIN_COMPUTERS_RID,
@@ -149,6 +150,7 @@ def _complete_domain(
     txn: WriteTransaction, schema: Schema, tenant: int, new_guid: Callable[[], bytes]
 ) -> None:
     builder = _CompletingBuilder(txn, schema, tenant, new_guid)
+    expect_all_names(txn, tenant)
     for _, context in txn.contexts(tenant):
         record = txn.record(tenant, context.entry_id)
         structural = classes_of(txn, schema, record).structural

@@ -24,7 +24,7 @@ from lightwave.directory.schema.normalisation import NormalisedDN
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.building import type_values
 from lightwave.directory.store.indexes import IndexKind, IndexState
-from lightwave.directory.store.reading import ReadTransaction
+from lightwave.directory.store.layout import pack_number
 from lightwave.directory.store.record import TOMBSTONE
 from lightwave.directory.store.writing import WriteTransaction
 
@@ -40,6 +40,17 @@ _ODD = re.compile(r'["/\\\[\]:;|=,+*?<>@\x00-\x1f\x7f]')
 """what no sAMAccountName holds ([MS-SAMR] 3.1.1.6), and the sign behind which a domain stands"""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DOMAIN_COMPONENT = b"0.9.2342.19200300.100.1.25="
+
+
+_META = b"names\0"
+_ALIASES, _BARE = 1, 2
+_ALL = _ALIASES | _BARE
+"""in `meta` for a tenant: whether any of its entries ever had an alias, or a userPrincipalName without a domain"""
+
+
+def expect_all_names(txn: WriteTransaction, tenant: int) -> None:
+    """Have names of every kind looked for in a tenant: its entries are older than what is noted of them."""
+    txn.put_meta(_META + pack_number(tenant), bytes((_ALL,)))
 
 
 class PrincipalNames:
@@ -101,17 +112,21 @@ class _Names:
     """The names of one entry, and who else has them."""
 
     def __init__(
-        self, txn: ReadTransaction, schema: Schema, tenant: int, entry_id: int, name: NormalisedDN
+        self, txn: WriteTransaction, schema: Schema, tenant: int, entry_id: int, name: NormalisedDN
     ) -> None:
         self._txn = txn
         self._tenant = tenant
         self._entry_id = entry_id
         self._realm = realm_of(name)
         self._numbers = [(oid, txn.attribute_number(oid)) for oid in NAMES]
+        noted = txn.meta(_META + pack_number(tenant))
+        self._kinds = noted[0] if noted else 0
 
     def check(self, names: Iterable[tuple[AttributeType, bytes]]) -> None:
         """Raises DirectoryError for a name that is none, or that another entry has."""
+        self._check_indexes()
         seen: set[bytes] = set()
+        kinds = self._kinds
         for attribute, value in names:
             check_form(attribute.oid, value)
             try:
@@ -119,6 +134,10 @@ class _Names:
             except InvalidValue:
                 raise _refused(attribute.oid, "is no name") from None
             local, sign, realm = form.rpartition(b"@")
+            if attribute.oid == ALIAS:
+                kinds |= _ALIASES
+            elif attribute.oid == USER_PRINCIPAL_NAME and not sign:
+                kinds |= _BARE
             if not sign or realm == self._realm:
                 local = local if sign else form
                 forms: tuple[bytes, ...] = (local, local + b"@" + self._realm)
@@ -132,35 +151,41 @@ class _Names:
                 taken = self._txn.dn(self._tenant, other).decode("utf-8", "replace")
                 raise DirectoryError(
                     ResultCode.CONSTRAINT_VIOLATION,
-                    f"{attribute.name} must be unique among the names of accounts: another entry has the same name",
-                    detail=f"it is '{taken}'",
+                    f"{attribute.name} must be unique among the names of accounts: '{taken}' has the same name",
                 )
+        if kinds != self._kinds:
+            self._txn.put_meta(_META + pack_number(self._tenant), bytes((kinds,)))
 
     def _others(self, forms: tuple[bytes, ...]) -> Iterator[int]:
-        txn = self._txn
+        txn, tenant = self._txn, self._tenant
         for oid, number in self._numbers:
-            if number is None:
+            if number is None or (oid == ALIAS and not self._kinds & _ALIASES):
                 continue
             for form in forms:
                 if oid == SERVICE_PRINCIPAL_NAME and b"/" not in form:
                     continue
                 if oid == SAM_ACCOUNT_NAME and (b"@" in form or b"/" in form):
                     continue
-                if oid != ALIAS:  # its index was there before any alias was, whether or not it is complete
-                    self._check_index(number)
-                for entry_id in txn.index_ids(self._tenant, number, IndexKind.EQUALITY, form):
-                    if (
-                        entry_id != self._entry_id
-                        and not txn.record(self._tenant, entry_id).flags & TOMBSTONE
-                    ):
+                if oid == USER_PRINCIPAL_NAME and b"@" not in form and not self._kinds & _BARE:
+                    continue
+                if not txn.index_first(tenant, number, IndexKind.EQUALITY, form)[1]:
+                    continue
+                for entry_id in txn.index_ids(tenant, number, IndexKind.EQUALITY, form):
+                    if entry_id != self._entry_id and not txn.record(tenant, entry_id).flags & TOMBSTONE:
                         yield entry_id
 
-    def _check_index(self, number: int) -> None:
-        if self._txn.index_state(number, IndexKind.EQUALITY) is not IndexState.COMPLETE:
-            raise DirectoryError(
-                ResultCode.BUSY,
-                "names of accounts must be unique, and an index of them is being made: try again",
-            )
+    def _check_indexes(self) -> None:
+        """Raises DirectoryError while an index could miss a name; of aliases it had all from the first."""
+        definitions = self._txn.definitions().by_number
+        for oid, number in self._numbers:
+            if number is None or oid == ALIAS:
+                continue
+            definition = definitions.get((number, IndexKind.EQUALITY))
+            if definition is None or definition.state is not IndexState.COMPLETE:
+                raise DirectoryError(
+                    ResultCode.BUSY,
+                    "names of accounts must be unique, and an index of them is being made: try again",
+                )
 
 
 def check_form(oid: str, value: bytes) -> None:

@@ -8,6 +8,8 @@ write is checked.
 The root of the tree (the empty DN) as a scope is every tenant's whole tree, each for itself: values of two tenants
 are never compared, and one definition holds for however many tenants there are.
 
+Names of accounts are unique in each tenant whatever a definition says (principal_names.py), and are left out here.
+
 The scopes stand in `meta` beside the definitions, written in the transaction that changes the entry, so that a
 write looks them up with one read.
 """
@@ -22,6 +24,7 @@ from typing import NamedTuple
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.drafts import DraftDelete, DraftEntry, DraftModify, DraftRename
+from lightwave.directory.operations.plugins.principal_names import NAMES
 from lightwave.directory.schema.attribute import AttributeType
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.store.building import type_values
@@ -160,6 +163,8 @@ class Uniqueness:
         if not scopes:
             return
         for description, values in draft.attributes.items():
+            if description.type.oid in NAMES:
+                continue
             for scope in scopes.get(description.type.oid, ()):
                 if scope.holds_in(draft.tenant) and txn.is_below(draft.tenant, draft.parent, scope.base):
                     _check_write(txn, description.type, scope, values, draft.tenant, draft.revived)
@@ -170,6 +175,8 @@ class Uniqueness:
         if not scopes:
             return
         for edit in draft.edits.values():
+            if edit.description.type.oid in NAMES:
+                continue
             for scope in scopes.get(edit.description.type.oid, ()):
                 if scope.holds_in(draft.tenant) and txn.is_below(
                     draft.tenant, draft.entry_id, scope.base, draft.record
