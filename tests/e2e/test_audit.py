@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from commands import invoke, succeed
+from commands import answer, invoke, succeed
 from lightwave.directory.store import layout
 from lightwave.directory.store.audit_chain import verify
 from lightwave.directory.store.environment import Store
@@ -173,6 +173,36 @@ def test_events_are_entries(serving: Node) -> None:
         assert connection.ask(wire.bind(ann, CANARY)).code == 0
         for base, scope in ((audit, wire.ONE), (name, wire.BASE)):
             assert connection.ask(wire.search(base, scope)).entries == []
+
+
+def test_neg_tenants_read_their_own_alone(serving: Node) -> None:
+    """Neither the system's administrator nor another tenant's; each sees what concerns his own."""
+    node = serving
+    passwords = {
+        name: answer("tenant", "create", name, "--data", node.folder)["password"]
+        for name in ("acme.test", "beta.test")
+    }
+    secret = node.folder.parent / "secret"
+    remote: list[str | Path] = ["--server", node.https_url, "--ca", node.certificate_authority]
+    remote += ["--password-file", secret]
+    secret.write_text(passwords["acme.test"])
+    acme: list[str | Path] = [*remote, "--login", "Administrator@acme.test"]
+    until(lambda: "acme" in succeed("audit", *acme, "--json"))
+    own = succeed("audit", *acme, "--json")
+    assert "beta" not in own
+    assert "example" not in own
+    assert "The audit is sound." in succeed("audit", *acme, "--verify")
+    for who in (acme, ["--data", node.folder]):
+        for tenant in ("beta.test", "gamma.test"):
+            for options in ([], ["--verify"]):
+                result = invoke("audit", *who, "--tenant", tenant, *options)
+                assert result.exit_code == 1, (who, tenant)
+                assert "there is no" in result.stderr
+    assert all("acme" not in one.get("actor", "") for one in events(node))
+    with node.local_administrator() as connection:
+        for name in ("dc=acme,dc=test", "dc=beta,dc=test"):
+            asked = wire.search(f"cn=Audit,{name}", wire.ONE, attributes=["1.1"])
+            assert connection.ask(asked).entries == []
 
 
 @pytest.mark.parametrize("workers", [1, 2])
