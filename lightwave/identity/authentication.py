@@ -56,6 +56,10 @@ ACCOUNTS = 8_192
 """accounts of a tenant that are remembered, at most twice as many"""
 
 
+FORMER = 2
+"""former passwords that are no guesses"""
+
+
 class _Account:
     """What a bind has to know of an entry, remembered while neither the entry nor the schema changes.
 
@@ -290,6 +294,16 @@ class Authenticator:
             if _matches(verifier, password if usable else _DUMMY) and verifier is not self._dummy:
                 return _verified(candidate, credentials, verifier)
         raise AuthenticationFailed(Refusal.INVALID_CREDENTIALS, "unknown name or wrong password")
+
+    @staticmethod
+    def was_password(candidate: BindCandidate, password: bytes) -> bool:
+        """Whether it is one of the account's last passwords, as Active Directory asks it of the last two; any thread.
+
+        A device that has not heard of a change fails with these, and guesses nothing.
+        """
+        if candidate.credentials is None or not password or len(password) > passwords.MAX_PASSWORD:
+            return False
+        return any(_matches(one.verifier, password) for one in candidate.credentials.history[:FORMER])
 
     def spend(self) -> None:
         """The cost of one slow hash, for answers that were cheap and must not look so; any thread."""

@@ -123,6 +123,27 @@ def _count_for_account(
         audit.record(txn, Event(now, tenant, "lock", target=target, detail=f"after {count} failures"))
 
 
+def forgive_failure(txn: WriteTransaction, schema: Schema, attempt: Attempt) -> None:
+    """Take back one failure that was no guess, and the lock that it brought about."""
+    of_peer = digest_failures(txn, attempt.digest)
+    if of_peer is not None:
+        left = of_peer._replace(times=of_peer.times - 1)
+        put_digest_failures(txn, attempt.digest, left if left.times > 0 else None)
+    if attempt.entry_id is None:
+        return
+    tenant, entry_id = attempt.tenant, attempt.entry_id
+    known = account_failures(txn, tenant, entry_id)
+    if known is None:
+        return
+    left = known._replace(times=known.times - 1)
+    put_account_failures(txn, tenant, entry_id, left if left.times > 0 else None)
+    with suppress(NoSuchEntry):
+        lockout = lockout_of(txn, schema, tenant, entry_id)
+        since = locked_at(txn, schema, txn.record(tenant, entry_id))
+        if since is not None and left.times < lockout.most <= known.times:
+            write_lock(txn, schema, tenant, entry_id, None, txn.begin_change())
+
+
 def forget_failures(
     txn: WriteTransaction, schema: Schema, tenant: int, entry_id: int, attempt: Attempt | None = None
 ) -> None:

@@ -36,6 +36,7 @@ from lightwave.identity.failures import (
     count_failure,
     delay_after,
     forget_failures,
+    forgive_failure,
     recent,
 )
 from lightwave.identity.peers import peer_name
@@ -253,6 +254,9 @@ class SignIns:
             took = self._monotonic() - trying.began
             self._cost = took if not self._cost else 0.9 * self._cost + 0.1 * took
             self._fail(trying, result, wrong=True)
+            credentials = trying.candidate.credentials
+            if credentials is not None and credentials.history:
+                self._ask_former(trying, password)
         elif isinstance(result, BaseException):
             trying.done(result)
         else:
@@ -335,6 +339,44 @@ class SignIns:
         else:
             trying.done(error)
 
+    def _ask_former(self, trying: _Try, password: bytes) -> None:
+        """A former password counts for nothing. Asked after the answer: it must not take longer where there are any."""
+
+        def asked(result: bool | BaseException) -> None:
+            if result is True:
+                self._forgive(trying.attempt)
+
+        self._threads.run(
+            lambda: self._authenticator.was_password(trying.candidate, password), asked, trying.source.peer
+        )
+
+    def _forgive(self, attempt: Attempt) -> None:
+        gathered = self._gathered.get(attempt.digest)
+        if gathered is not None and gathered.wrong:
+            gathered.times -= 1
+            gathered.wrong -= 1
+            self._uncount(attempt, 1)
+            if not gathered.times:
+                del self._gathered[attempt.digest]
+            return
+
+        def done(result: BaseException | None) -> None:
+            if isinstance(result, BaseException):
+                _log.error("a former password can't be forgiven", exc_info=result)
+
+        # What is being written is committed before this.
+        self._commits.submit(lambda txn: forgive_failure(txn, self._schema_of(txn), attempt), done)
+
+    def _uncount(self, attempt: Attempt, failures: int) -> None:
+        if attempt.entry_id is None or not failures:
+            return
+        account = (attempt.tenant, attempt.entry_id)
+        left = self._accounts[account] - failures
+        if left:
+            self._accounts[account] = left
+        else:
+            del self._accounts[account]
+
     def _schedule(self) -> None:
         if not self._scheduled and self._gathered and not self._writing:
             self._scheduled = True
@@ -365,13 +407,7 @@ class SignIns:
     def _written(self, batch: dict[bytes, _Gathered]) -> None:
         self._writing = {}
         for one in batch.values():
-            if one.wrong and one.attempt.entry_id is not None:
-                account = (one.attempt.tenant, one.attempt.entry_id)
-                left = self._accounts[account] - one.wrong
-                if left:
-                    self._accounts[account] = left
-                else:
-                    del self._accounts[account]
+            self._uncount(one.attempt, one.wrong)
         waiting, self._waiting = self._waiting, []
         for complete in waiting:
             complete()

@@ -302,6 +302,7 @@ OF_TENANTS = (
     "secrets",
     "tenant_changes",
     "audit",
+    "failures",
 )
 """Databases whose keys begin with a tenant's number."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from lightwave.directory.store.failure_rows import (
 )
 from lightwave.identity import sign_in
 from lightwave.identity.authentication import Authenticated
+from lightwave.identity.credentials import import_verifiers, set_password
 from lightwave.identity.failures import FORGET, FREE, MOST_DELAY, delay_after
+from lightwave.identity.hashing import MINIMUM
 from lightwave.identity.liveness import TokenLiveness
 from lightwave.identity.peers import peer_name
 from lightwave.identity.policies import DEFAULT
@@ -344,3 +347,46 @@ def test_old_failures_go(world: World) -> None:
 )
 def test_peers(address: str, name: str) -> None:
     assert peer_name(address) == name
+
+
+def remember_former(world: World, *clear: bytes) -> None:
+    """Ann has had these passwords, the last one first."""
+    accounts = world.accounts
+    for one in (*reversed(clear), SECRET):
+        blob = replace(import_verifiers([one], MINIMUM), remember=5)
+        with accounts.store.write() as txn:
+            set_password(txn, accounts.tenant, accounts.ann, blob, txn.begin_change())
+
+
+def test_a_former_password_is_no_guess(world: World) -> None:
+    """As Active Directory has it for the last two: a device that has not heard of the change locks nobody out."""
+    remember_former(world, b"last", b"the one before", b"long ago")
+    for password, counted in ((b"last", 0), (b"the one before", 0), (b"long ago", 1), (b"wrong", 2)):
+        answer, _ = world.ask(ANN, password)
+        assert isinstance(answer, AuthenticationFailed)
+        world.timers.advance(1)
+        assert world.computed(world.accounts.ann, "badPwdCount") == ([b"%d" % counted] if counted else [])
+
+
+def test_a_former_password_that_was_counted_already_is_taken_back(world: World) -> None:
+    """Its hash may take longer than the counting: then the lock that it brought about goes too."""
+    remember_former(world, b"last")
+    world.fail(DEFAULT.max_failures - 1, peer=from_anywhere)
+    later: list[Callable[[], None]] = []
+    run = world.signing._threads.run
+
+    def after_the_answer(work: Any, done: Any, peer: str = "", admit: Any = None) -> None:
+        if admit is None:
+            later.append(lambda: run(work, done, peer))
+        else:
+            run(work, done, peer, admit)
+
+    world.signing._threads.run = after_the_answer  # type: ignore[method-assign]
+    world.ask(ANN, b"last", ELSEWHERE)
+    world.timers.advance(1)
+    assert world.lockout_time(world.accounts.ann)[0] != b"0"
+    for work in later:
+        work()
+    assert world.lockout_time(world.accounts.ann) == [b"0"]
+    assert world.computed(world.accounts.ann, "badPwdCount") == [b"%d" % (DEFAULT.max_failures - 1)]
+    assert isinstance(world.ask(ANN, SECRET, "192.0.2.200:1")[0], Authenticated)
