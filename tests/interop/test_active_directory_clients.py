@@ -181,3 +181,50 @@ def test_nmap(accounts: Target) -> None:
         accounts, "ldap-search", ldap_base=accounts.suffix, ldap_qfilter="computers", **signed_in
     )
     assert "sAMAccountName: desk$" in computers
+
+
+def test_accounts_with_openldap_tools(accounts: Target, tmp_path: Path) -> None:
+    """What an administrator does with ldapadd, ldapmodify and ldapsearch."""
+    tools = make_tools(accounts, "ldapi", tmp_path)
+    people = f"ou=accounts,{accounts.suffix}"
+    name = f"cn=Hedy,{people}"
+    tools.ok(
+        "ldapadd",
+        stdin=f"dn: {name}\nobjectClass: user\nobjectClass: posixAccount\ncn: Hedy\nuid: hedy\n"
+        "homeDirectory: /home/hedy\nsAMAccountName: hedy\n",
+    )
+    taken = tools("ldapadd", stdin=f"dn: cn=Other,{people}\nobjectClass: user\ncn: Other\nlwAlias: HEDY\n")
+    assert taken.code == 19
+    change = "changetype: modify\nreplace: userAccountControl\nuserAccountControl: 514\n"
+    tools.ok("ldapmodify", stdin=f"dn: {name}\n{change}")
+    found = tools.ok("ldapsearch", "-LLL", "-b", name, "-s", "base", "*", "nsAccountLock", "tokenGroups")
+    lines = found.splitlines()
+    assert {"nsAccountLock: TRUE", "userAccountControl: 514", "primaryGroupID: 513"} <= set(lines)
+    (uid,) = (line.partition(" ")[2] for line in lines if line.startswith("uidNumber"))
+    assert f"gidNumber: {uid}" in lines
+    assert sum(line.startswith("tokenGroups:: ") for line in lines) == 2
+    given = tools("ldapmodify", stdin=f"dn: {name}\nchangetype: modify\nreplace: objectSid\nobjectSid: x\n")
+    assert given.code == 19
+    tools.ok("ldapdelete", name)
+
+
+SAMBA = """
+import base64, sys
+from samba.dcerpc import security
+from samba.ndr import ndr_unpack
+print(ndr_unpack(security.dom_sid, base64.b64decode(sys.argv[1])))
+"""
+
+
+def test_sids_as_samba_reads_them(accounts: Target) -> None:
+    require_client("ldbsearch")
+    people = f"ou=accounts,{accounts.suffix}"
+    out = ldb(accounts, "ldbsearch", "-b", people, "(cn=ada)", "objectSid")
+    (octets,) = (line.partition(":: ")[2] for line in out.splitlines() if line.startswith("objectSid"))
+    read = run_client(["/usr/bin/python3", "-c", SAMBA, octets])
+    if read.code:
+        lacks("python3-samba")
+    sid = read.out.strip()
+    assert sid.startswith("S-1-5-21-")
+    found = ldb(accounts, "ldbsearch", "-b", accounts.suffix, f"(objectSid={sid})", "cn")
+    assert [line for line in found.splitlines() if line.startswith("cn: ")] == ["cn: ada"]
