@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, StrictBool
 
 from lightwave.identity.policy_attributes import BY_ATTRIBUTE, PasswordPolicy
 from lightwave.rest.resources import Name, Resource, TenantQuery
@@ -48,12 +48,16 @@ ATTRIBUTES: Final[Mapping[str, str]] = {
 class PolicySettings(Resource):
     """What a policy says. 0 stands for "no such rule"; `null` in a change takes back what was set."""
 
-    enabled: bool | None = Field(default=None, description="False: any password will do")
+    enabled: StrictBool | None = Field(default=None, description="False: any password will do")
     min_length: int | None = Field(default=None, description="Characters")
     max_length: int | None = None
     min_strength: int | None = Field(default=None, description="zxcvbn's score, 0 to 4")
-    forbid_names: bool | None = Field(default=None, description="No names of the account in its password")
-    check_breached: bool | None = Field(default=None, description="Ask the node's list of breached passwords")
+    forbid_names: StrictBool | None = Field(
+        default=None, description="No names of the account in its password"
+    )
+    check_breached: StrictBool | None = Field(
+        default=None, description="Ask the node's list of breached passwords"
+    )
     min_alphabetic: int | None = None
     min_upper: int | None = None
     min_lower: int | None = None
@@ -67,12 +71,12 @@ class PolicySettings(Resource):
     expiry_warning_days: int | None = None
     grace_logins: int | None = None
     min_age_seconds: int | None = None
-    must_change: bool | None = Field(default=None, description="What somebody else set must be changed")
-    user_may_change: bool | None = None
-    exempt_administrators: bool | None = None
-    upgrade_hashes: bool | None = None
-    keep_scram: bool | None = None
-    keep_srp: bool | None = None
+    must_change: StrictBool | None = Field(default=None, description="What somebody else set must be changed")
+    user_may_change: StrictBool | None = None
+    exempt_administrators: StrictBool | None = None
+    upgrade_hashes: StrictBool | None = None
+    keep_scram: StrictBool | None = None
+    keep_srp: StrictBool | None = None
     max_failures: int | None = Field(default=None, description="Wrong passwords that lock the account")
     failure_interval_seconds: int | None = None
     auto_unlock_seconds: int | None = None
