@@ -11,6 +11,7 @@ from lightwave.directory.store import layout
 from lightwave.directory.store.environment import Store
 from lightwave.directory.store.errors import KeyringError, StoreError
 from lightwave.directory.store.keyring import Keyring, format_recovery_key, parse_recovery_key
+from lightwave.directory.store.recovery import recovered_keyring, recovery_wraps
 from lightwave.directory.store.sealing import seal, unseal
 from store_entries import START, TENANT_GUID, add
 
@@ -137,3 +138,71 @@ def test_without_a_keyring_secrets_stay_closed(store: Store) -> None:
         with pytest.raises(StoreError), opened.write() as transaction:
             transaction.put_secret(1, person, b"credentials", PLAIN, transaction.begin_change())
     assert layout.secret_key(1, person, b"x")[:12] == layout.entry_key(1, person)
+
+
+OTHER = b"o" * 16
+
+
+def test_a_key_that_is_prepared_counts_until_it_is_kept(made: tuple[Keyring, str], tmp_path: Path) -> None:
+    keyring, recovery = made
+    keyring.prepare_tenant(OTHER)
+    sealed = seal(keyring, OTHER, GUID, b"credentials", PLAIN)
+    assert unseal(Keyring.open(tmp_path / "ring"), OTHER, GUID, b"credentials", sealed) == PLAIN
+    written = (tmp_path / "ring" / f"{OTHER.hex()}.new").stat().st_mtime
+    assert keyring.unkept(written) == []
+    assert keyring.unkept(written + 1) == [OTHER]
+    (tmp_path / "ring" / "master.key").unlink()
+    recovered = Keyring.recover(tmp_path / "ring", recovery)
+    assert unseal(recovered, OTHER, GUID, b"credentials", sealed) == PLAIN
+    for _ in range(2):
+        recovered.keep_tenant(OTHER)
+        assert recovered.unkept(written + 1e9) == []
+        recovered.forget()
+        assert unseal(recovered, OTHER, GUID, b"credentials", sealed) == PLAIN
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_neg_105_destroyed_keys_are_nowhere(made: tuple[Keyring, str], tmp_path: Path, kept: bool) -> None:
+    keyring, recovery = made
+    keyring.prepare_tenant(OTHER)
+    if kept:
+        keyring.keep_tenant(OTHER)
+    path = tmp_path / "ring" / (OTHER.hex() + (".keys" if kept else ".new"))
+    sealed = seal(keyring, OTHER, GUID, b"credentials", PLAIN)
+    mine = seal(keyring, TENANT_GUID, GUID, b"credentials", PLAIN)
+    with path.open("rb") as same_blocks:
+        before = same_blocks.read()
+        keyring.destroy_tenant(OTHER)
+        same_blocks.seek(0)
+        assert same_blocks.read() == bytes(len(before))  # they were written over before the name went
+    keyring.destroy_tenant(OTHER)
+    assert not keyring.has_tenant(OTHER)
+    for one in (keyring, Keyring.open(tmp_path / "ring")):
+        with pytest.raises(KeyringError):
+            unseal(one, OTHER, GUID, b"credentials", sealed)
+        assert unseal(one, TENANT_GUID, GUID, b"credentials", mine) == PLAIN
+    (tmp_path / "ring" / "master.key").unlink()
+    with pytest.raises(KeyringError):
+        unseal(Keyring.recover(tmp_path / "ring", recovery), OTHER, GUID, b"credentials", sealed)
+
+
+def test_a_backup_is_restored_beside_a_keyring_that_destroyed_a_tenants_keys(
+    made: tuple[Keyring, str], tmp_path: Path
+) -> None:
+    keyring, recovery = made
+    keyring.prepare_tenant(OTHER)
+    sealed = seal(keyring, OTHER, GUID, b"credentials", PLAIN)
+    wraps = recovery_wraps(tmp_path / "ring")
+    assert set(wraps["tenants"]) == {TENANT_GUID.hex(), OTHER.hex()}
+    keyring.destroy_tenant(OTHER)
+    again, is_new = recovered_keyring(tmp_path / "ring", wraps, lambda: None)
+    assert not is_new
+    with pytest.raises(KeyringError):
+        unseal(again, OTHER, GUID, b"credentials", sealed)
+    fresh, is_new = recovered_keyring(tmp_path / "fresh", wraps, lambda: recovery)
+    assert is_new
+    assert unseal(fresh, OTHER, GUID, b"credentials", sealed) == PLAIN
+    stranger, _ = Keyring.create(tmp_path / "stranger")
+    stranger.add_tenant(GUID)
+    with pytest.raises(KeyringError):
+        recovered_keyring(tmp_path / "stranger", wraps, lambda: None)
