@@ -29,18 +29,15 @@ if TYPE_CHECKING:
 
 _MOST_LINKS = 20
 """targets of one attribute that an event names"""
-_ACCESS = ("nTSecurityDescriptor", "vmwAclString")
 _POLICY = ("vmwPolicy", "vmwPasswordPolicy", "vmwLockoutPolicy", "msDS-PasswordSettings")
 
 
 class _Known:
     """OIDs of what is told apart, in one schema."""
 
-    __slots__ = ("access", "policies", "safe")
+    __slots__ = ("policies", "safe")
 
     def __init__(self, schema: Schema) -> None:
-        attributes = (schema.attribute(name) for name in _ACCESS)
-        self.access = frozenset(one.oid for one in attributes if one is not None)
         classes = (schema.object_class(name) for name in _POLICY)
         self.policies = frozenset(one.oid for one in classes if one is not None)
         attributes = (schema.attribute(name) for name in SAFE_VALUES)
@@ -59,6 +56,8 @@ class AuditTrail:
         """An entry that is added, or brought back."""
         names = [f"objectClass={draft.structural.name}"]
         names += [one.text for one in draft.attributes if one.key != "2.5.4.0"]
+        if draft.descriptor is not None:
+            names.append("nTSecurityDescriptor")
         if _sets_password(draft.effects):
             names.append("password")
         dn = format_rdn(draft.rdn) + b"," + txn.place(draft.tenant, draft.parent).dn
@@ -93,9 +92,8 @@ def _action(context: Context, draft: DraftModify) -> Action:
         is_own = context.token.guid == draft.record.guid
         return Action.PASSWORD_CHANGE if is_own else Action.PASSWORD_RESET
     known = _known(draft.schema)
-    for edit in draft.edits.values():
-        if edit.description.type.oid in known.access:
-            return Action.ACCESS_CHANGE
+    if draft.descriptor is not None:
+        return Action.ACCESS_CHANGE
     return Action.MODIFY if known.policies.isdisjoint(draft.classes) else Action.POLICY_CHANGE
 
 
@@ -114,6 +112,8 @@ def _changes(txn: ReadTransaction, draft: DraftModify) -> Iterator[str]:
         yield "password"
     if draft.expires is not None:
         yield "entryTtl"
+    if draft.descriptor is not None:
+        yield "nTSecurityDescriptor"
 
 
 def _linked(txn: ReadTransaction, tenant: int, link: LinkEdit) -> Iterator[str]:

@@ -15,6 +15,7 @@ from lightwave.directory.ldap.messages import AddRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.changes import resolve_link
 from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.descriptor_writing import Written, new_descriptor, take_from_attributes
 from lightwave.directory.operations.descriptors import initial_descriptor
 from lightwave.directory.operations.drafts import Attributes, DraftEntry
 from lightwave.directory.operations.gather import (
@@ -67,6 +68,8 @@ class ParsedEntry:
     has_secrets: bool
     relaxed: bool = False
     """with relaxed rules: some of the attributes are otherwise the server's own"""
+    descriptor: Written | None = None
+    """the security descriptor that the client gave; not among the attributes"""
 
 
 def parse(schema: Schema, request: AddRequest, *, relaxed: bool = False) -> ParsedEntry:
@@ -99,7 +102,8 @@ def parse(schema: Schema, request: AddRequest, *, relaxed: bool = False) -> Pars
         has_secrets = has_secrets or description.type.is_secret
         attributes[description] = values
     attributes.update(ask_for_numbers(schema, attributes))
-    return ParsedEntry(schema, name, rdn, attributes, has_secrets, relaxed)
+    written = take_from_attributes(attributes)
+    return ParsedEntry(schema, name, rdn, attributes, has_secrets, relaxed, written)
 
 
 def _check_type(description: AttributeDescription) -> None:
@@ -201,6 +205,9 @@ def apply(
         checked.structural,
         effects,
     )
+    if parsed.descriptor is not None:
+        classes = class_set(schema, draft.attributes[schema.object_class_description])
+        draft.descriptor = new_descriptor(txn, schema, context, tenant, parent, classes, parsed.descriptor)
     if parsed.relaxed:
         draft.kept, given = set_apart(txn, tenant, draft.attributes)
         draft.guid = given or guid
@@ -250,7 +257,9 @@ def new_entry(txn: WriteTransaction, context: Context, draft: DraftEntry, change
 def _descriptor(txn: WriteTransaction, context: Context, draft: DraftEntry) -> int:
     values = draft.attributes[draft.schema.object_class_description]
     classes = class_set(draft.schema, values)
-    return initial_descriptor(txn, draft.schema, context.token, draft.tenant, draft.parent, classes)
+    return initial_descriptor(
+        txn, draft.schema, context.token, draft.tenant, draft.parent, classes, draft.descriptor
+    )
 
 
 def apply_effects(txn: WriteTransaction, target: Target, change: Change, effects: Sequence[Effect]) -> None:

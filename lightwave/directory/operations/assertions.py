@@ -50,7 +50,7 @@ def check_assertion(
             raise _failed()
         readable = decision.readable
     table = table_of_entry(txn, schema, tenant, entry_id, record)
-    candidate = Candidate(txn, schema, tenant, entry_id, record, readable, context.now)
+    candidate = Candidate(txn, schema, tenant, entry_id, record, readable, context)
     if Resolver(table, txn.find).resolve(filter).matches(candidate) is not True:
         raise _failed()
 

@@ -17,6 +17,7 @@ from lightwave.directory.ldap.dn import RDN, parse_dn
 from lightwave.directory.ldap.ldif import ContentRecord
 from lightwave.directory.ldap.messages import AddRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations.descriptor_attributes import DESCRIPTORS
 from lightwave.directory.operations.drafts import Attributes
 from lightwave.directory.operations.gather import ENTRY_TTL, check_options, normalised_name
 from lightwave.directory.operations.unix_numbers import ask_for_numbers
@@ -185,8 +186,10 @@ class RecordReader:
             )
         elif description.type.is_secret or description.type.name in KEPT or description.type.oid in _GUIDS:
             self._apart.add(description)
-        elif description.type.no_user_modification and description.type.oid != ENTRY_TTL:
-            description = None  # a server works it out for itself
+        elif description.type.oid in DESCRIPTORS or (
+            description.type.no_user_modification and description.type.oid != ENTRY_TTL
+        ):
+            description = None  # a server works it out for itself, and who may do what is not a file's to say
         else:
             self._check_options(description, record)
         self._descriptions[text] = description

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import final
 
 from lightwave.directory.access.attribute_set import ALL, AttributeSet
 from lightwave.directory.operations.computed import computed_values
+from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.descriptor_attributes import DESCRIPTORS
 from lightwave.directory.schema.attribute import AttributeType
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
@@ -17,7 +18,7 @@ from lightwave.directory.store.record import Record
 class Candidate:
     """One entry in one read transaction. `readable` says which attribute numbers the requester may read."""
 
-    __slots__ = ("entry_id", "now", "readable", "record", "schema", "tenant", "txn")
+    __slots__ = ("context", "entry_id", "readable", "record", "schema", "tenant", "txn")
 
     def __init__(
         self,
@@ -27,7 +28,7 @@ class Candidate:
         entry_id: int,
         record: Record,
         readable: AttributeSet,
-        now: Callable[[], float],
+        context: Context,
     ) -> None:
         self.txn = txn
         self.schema = schema
@@ -35,14 +36,22 @@ class Candidate:
         self.entry_id = entry_id
         self.record = record
         self.readable = readable
-        self.now = now
+        self.context = context
 
     def computed(self, attribute: AttributeType) -> list[bytes]:
         """Values of an operational attribute that no record holds; none where the requester may not read it."""
-        if self.readable is not ALL and attribute.oid not in self.readable:
-            return []
+        oid = attribute.oid
+        if self.readable is not ALL and oid not in self.readable and oid not in DESCRIPTORS:
+            return []  # a descriptor is not a property: its own right decides
         return computed_values(
-            self.txn, self.schema, self.tenant, self.entry_id, self.record, attribute, self.now()
+            self.txn,
+            self.schema,
+            self.tenant,
+            self.entry_id,
+            self.record,
+            attribute,
+            self.context.now(),
+            self.context,
         )
 
     def may_read(self, number: int | str) -> bool:

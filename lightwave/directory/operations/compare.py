@@ -101,7 +101,9 @@ def _holds(subject: _Subject, wanted: AttributeDescription, asserted: bytes, val
         for subtype in schema.subtypes(wanted.type):
             if subtype.oid not in subject.readable:
                 continue
-            values += computed_values(txn, schema, place.tenant, place.entry_id, record, subtype, now)
+            values += computed_values(
+                txn, schema, place.tenant, place.entry_id, record, subtype, now, subject.context
+            )
     if asserted in map(wanted.type.normalise, values):
         return True
     linked = _holds_link(subject, wanted, value)

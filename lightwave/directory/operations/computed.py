@@ -16,7 +16,8 @@ import uuid
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from lightwave.directory.operations import ad_attributes, security_attributes
+from lightwave.directory.operations import ad_attributes, descriptor_attributes, security_attributes
+from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.subject import Subject
 from lightwave.directory.operations.subschema_entry import (
     SUBSCHEMA_DN,
@@ -45,11 +46,12 @@ def computed_values(
     record: Record,
     attribute: AttributeType,
     now: float,
+    context: Context | None = None,
 ) -> list[bytes]:
     """Values of one computed attribute of an entry; [] when it has none (or when it is not computed at all)."""
     compute = _functions(schema).get(attribute.oid)
     if compute is not None:
-        return compute(Subject(txn, schema, tenant, entry_id, record, now))
+        return compute(Subject(txn, schema, tenant, entry_id, record, now, context))
     if is_subschema_entry(txn, schema, tenant, entry_id):
         return subschema_values(schema, attribute)
     return []
@@ -206,6 +208,13 @@ _BY_NAME: dict[str, Callable[[Subject], list[bytes]]] = {
     "badPwdCount": _bad_password_count,
     "badPasswordTime": _bad_password_time,
     "managedObjects": ad_attributes.managed_objects,
+    "nTSecurityDescriptor": descriptor_attributes.nt_security_descriptor,
+    "vmwAclString": descriptor_attributes.acl_string,
+    "sDRightsEffective": descriptor_attributes.sd_rights_effective,
+    "allowedAttributes": descriptor_attributes.allowed_attributes,
+    "allowedAttributesEffective": descriptor_attributes.allowed_attributes_effective,
+    "allowedChildClasses": descriptor_attributes.allowed_child_classes,
+    "allowedChildClassesEffective": descriptor_attributes.allowed_child_classes_effective,
 }
 
 

@@ -97,19 +97,40 @@ def _forget(txn: WriteTransaction, tenant: int, entry_id: int) -> None:
 
 
 def initial_descriptor(
-    txn: WriteTransaction, schema: Schema, token: Token, tenant: int, parent: int, classes: ClassSet
+    txn: WriteTransaction,
+    schema: Schema,
+    token: Token,
+    tenant: int,
+    parent: int,
+    classes: ClassSet,
+    given: SecurityDescriptor | None = None,
 ) -> int:
     """The number of what a new entry below `parent` has of its own: the default of its class, owned by its creator.
 
-    0 for the root of a naming context, which has the default of roots. What an administrator makes belongs to all.
+    0 for the root of a naming context, which has the default of roots. `given` stands instead of the default.
     """
     if parent == ROOT:
         return 0
-    owner = token.sid
-    if owner is None or token.bypass or token.administers(tenant):
-        owner = BUILTIN_ADMINISTRATORS
+    if given is not None:
+        return txn.intern_descriptor(tenant, encode_own(own(classes_of_set(schema, classes), given)))
     domain = descriptors_of(txn.store).of(txn, schema, tenant, parent).domain
+    owner = _owner_by(token, tenant)
     return txn.intern_descriptor(tenant, _initial(schema, classes, domain, owner))
+
+
+def default_for(
+    txn: ReadTransaction, schema: Schema, token: Token, tenant: int, parent: int, classes: ClassSet
+) -> OwnDescriptor:
+    """What a new entry below `parent` would have of its own if nothing else is said."""
+    domain = descriptors_of(txn.store).of(txn, schema, tenant, parent).domain
+    return decode_own(_initial(schema, classes, domain, _owner_by(token, tenant)))
+
+
+def _owner_by(token: Token, tenant: int) -> Sid:
+    """Whose it is what the bearer of `token` makes: what an administrator makes belongs to all of them."""
+    if token.sid is None or token.bypass or token.administers(tenant):
+        return BUILTIN_ADMINISTRATORS
+    return token.sid
 
 
 @lru_cache(maxsize=1024)

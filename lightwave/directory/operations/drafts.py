@@ -14,6 +14,7 @@ from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.record import Record
 
 if TYPE_CHECKING:
+    from lightwave.directory.access.security_descriptor import SecurityDescriptor
     from lightwave.directory.operations.ports import Effect
 
 Attributes = dict[AttributeDescription, tuple[bytes, ...]]
@@ -62,6 +63,8 @@ class DraftEntry:
     """entry id of the tombstone that becomes the entry again; 0 where there is none"""
     restored: bool = False
     """It comes from a file of an administrator's, an export or a backup, with what a server gave it once."""
+    descriptor: SecurityDescriptor | None = None
+    """its own, where whoever adds it gives one"""
 
 
 @dataclass(slots=True)
@@ -104,6 +107,8 @@ class DraftModify:
     """what was prepared for this write"""
     expires: float | None = None
     """dynamic entries: the new expiry, None when unchanged"""
+    descriptor: SecurityDescriptor | None = None
+    """what becomes its own security descriptor; None when unchanged"""
 
 
 @dataclass(slots=True)

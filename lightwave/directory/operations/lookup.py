@@ -86,7 +86,7 @@ def look_up(
     readable = searches.readable(txn, schema, token, tenant, entry_id, record)
     if readable is None or (node is None and OBJECT_CLASS not in readable):
         return None
-    candidate = Candidate(txn, schema, tenant, entry_id, record, readable, context.now)
+    candidate = Candidate(txn, schema, tenant, entry_id, record, readable, context)
     if node is not None and not (txn.is_below(tenant, entry_id, base, record) and node.matches(candidate)):
         return None
     selection = searches.selection(table, request.attributes, request.types_only)

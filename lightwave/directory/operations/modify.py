@@ -13,13 +13,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lightwave.directory.access.security_descriptor import SecurityDescriptor
 from lightwave.directory.ldap.messages import ModifyKind, ModifyRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.ldap.update_controls import PERMISSIVE_MODIFY
 from lightwave.directory.operations import subschema
 from lightwave.directory.operations.changes import LinkAttribute, ParsedChange, RecordAttribute, parse_change
 from lightwave.directory.operations.context import Context
-from lightwave.directory.operations.descriptors import follow_classes
+from lightwave.directory.operations.descriptor_writing import (
+    changed_descriptor,
+    find_to_repair,
+    split_changes,
+)
+from lightwave.directory.operations.descriptors import follow_classes, set_own_descriptor
 from lightwave.directory.operations.drafts import DraftModify
 from lightwave.directory.operations.entry_checks import (
     check_attribute,
@@ -63,6 +69,8 @@ class Gathered:
     """changes of attributes that the entry or its links hold"""
     secrets: list[ParsedChange]
     """changes of secret attributes: the ports' work"""
+    descriptor: SecurityDescriptor | None = None
+    """what becomes the entry's own security descriptor; None when unchanged"""
 
     @property
     def target(self) -> Target:
@@ -74,7 +82,9 @@ def gather(txn: ReadTransaction, schema: Schema, context: Context, request: Modi
     """Finds the entry and decides access; raises DirectoryError."""
     relaxed = context.controls != () and is_relaxed(context)
     changes, secrets = parse_changes(schema, request, relaxed=relaxed)
-    place, record, decision = find_visible(txn, schema, context, request.dn)
+    of_descriptor, changes = split_changes(changes)
+    find = find_visible if changes or secrets else find_to_repair
+    place, record, decision = find(txn, schema, context, request.dn)
     classes = classes_of(txn, schema, record)
     if REFERRAL in classes.oids and not context.manages_dsa_it:
         raise referral(txn, txn.dn(place.tenant, place.entry_id, record), record)
@@ -84,7 +94,10 @@ def gather(txn: ReadTransaction, schema: Schema, context: Context, request: Modi
         check_may_relax_in(context, place.tenant)
     check_write_attributes(txn, schema, context, place, record, decision, changes)
     check_write_secrets(context, place, decision, secrets)
-    return Gathered(place, record, classes, changes, secrets)
+    gathered = Gathered(place, record, classes, changes, secrets)
+    if of_descriptor:
+        gathered.descriptor = changed_descriptor(txn, schema, context, place, record, decision, of_descriptor)
+    return gathered
 
 
 def parse_changes(
@@ -125,7 +138,7 @@ def apply(
     gathered = gather(txn, schema, context, request)
     for effect in effects:
         effect.verify(txn, gathered.target)
-    if SUBSCHEMA_CLASS in gathered.classes.oids:
+    if SUBSCHEMA_CLASS in gathered.classes.oids and gathered.descriptor is None:
         subschema.apply(txn, schema, context, gathered.target, gathered.record, gathered.changes, effects)
         return True
     draft = check(txn, schema, context, gathered, effects)
@@ -172,7 +185,15 @@ def check(
     check_size(record, edits, context)
     changed_links = {key: edit for key, link in links.items() if (edit := link.edit()) is not None}
     return DraftModify(
-        schema, place.tenant, place.entry_id, record, edits, changed_links, classes.oids, effects
+        schema,
+        place.tenant,
+        place.entry_id,
+        record,
+        edits,
+        changed_links,
+        classes.oids,
+        effects,
+        descriptor=gathered.descriptor,
     )
 
 
@@ -207,6 +228,8 @@ def issue(
     classes = draft.edits.get(OBJECT_CLASS)
     if classes is not None:
         follow_classes(txn, draft.schema, tenant, entry_id, classes.after, change)
+    if draft.descriptor is not None:
+        set_own_descriptor(txn, draft.schema, tenant, entry_id, draft.descriptor, change)
     for link in draft.links.values():
         if link.removed:
             txn.remove_links(tenant, entry_id, link.description, tuple(link.removed), change)

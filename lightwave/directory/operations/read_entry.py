@@ -30,6 +30,6 @@ def read_entry(
     decision = visible(txn, schema, context, tenant, entry_id, record)
     if decision is None:
         raise denied(context, is_write=False)
-    candidate = Candidate(txn, schema, tenant, entry_id, record, decision.readable, context.now)
+    candidate = Candidate(txn, schema, tenant, entry_id, record, decision.readable, context)
     selection = Selection(table_of_entry(txn, schema, tenant, entry_id, record), requested, False)
     return encode_read_entry(oid, txn.dn(tenant, entry_id, record), selection.encode(candidate))

@@ -10,6 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from lightwave.directory.ldap.access_controls import (
+    SD_FLAGS,
+    decode_sd_flags,
+)
 from lightwave.directory.ldap.controls import (
     MANAGE_DSA_IT,
     PAGED_RESULTS,
@@ -137,6 +141,7 @@ SERVED = (
     ServedControl(RELAX_RULES, _UPDATE, check_no_value),
     ServedControl(TRANSACTION, (*_UPDATE, PasswordModifyRequest), decode_transaction),
     ServedControl(PASSWORD_POLICY, (BindRequest, PasswordModifyRequest, *_ENTRY_REQUESTS), check_no_value),
+    ServedControl(SD_FLAGS, (SearchRequest, AddRequest, ModifyRequest), decode_sd_flags),
     ServedControl(PERSISTENT_SEARCH, _SEARCH, lambda control: decode_persistent_search(control.value)),
 )
 _BY_OID = {one.oid: one for one in SERVED}

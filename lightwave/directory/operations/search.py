@@ -381,6 +381,13 @@ class Search:
         """Puts something between the attributes that are selected and what is sent."""
         self._selection = made(self._selection)
 
+    def bring_descriptor(self) -> None:
+        """With all user attributes the descriptor is sent too ([MS-ADTS] 6.1.3.2)."""
+        wanted = self.request.attributes
+        if not wanted or "*" in wanted:
+            wanted = (*wanted, "nTSecurityDescriptor") if wanted else ("*", "nTSecurityDescriptor")
+            self._selection = self._searches.selection(self._table, wanted, self.request.types_only)
+
     def watch_the_clock(self) -> None:
         """Looks at the clock for each candidate: what is done with one takes longer than usual."""
         self._between_clocks = 0
@@ -622,7 +629,7 @@ class Search:
                 if self._scope == BASE:  # to him who may not see the base there is none
                     raise self._unseen(txn, tenant, entry_id)
                 return None
-        candidate = Candidate(txn, self._schema, tenant, entry_id, record, readable, self._context.now)
+        candidate = Candidate(txn, self._schema, tenant, entry_id, record, readable, self._context)
         if self._node.matches(candidate) is not True:
             return None
         if entry_id in self._omitted:

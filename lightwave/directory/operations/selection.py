@@ -13,6 +13,7 @@ from typing import final
 from lightwave.directory.access.attribute_set import ALL
 from lightwave.directory.operations.attribute_table import AttributeTable
 from lightwave.directory.operations.candidate import Candidate
+from lightwave.directory.operations.descriptor_attributes import BY_NAME
 from lightwave.directory.operations.subschema_entry import is_subschema_entry
 from lightwave.directory.schema.attribute import AttributeDescription, AttributeType
 from lightwave.directory.store.record import HAS_LINKS, encode_attribute
@@ -52,7 +53,11 @@ class Selection:
                 types.update((one.oid, one) for one in table.schema.subtypes(description.type))
         if self._operational:
             numbers |= table.operational
-            types.update((one.oid, one) for one in table.schema.attribute_types() if one.is_operational)
+            types.update(
+                (one.oid, one)
+                for one in table.schema.attribute_types()
+                if one.is_operational and one.oid not in BY_NAME
+            )
         self._links = tuple(sorted((numbers | self._user_links()) & table.links))
         self._numbers = frozenset(numbers)
         self._computed = tuple(one for oid, one in types.items() if oid in table.computed)

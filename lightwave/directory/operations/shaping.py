@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lightwave.directory.ldap.access_controls import SD_FLAGS
 from lightwave.directory.ldap.controls import PAGED_RESULTS
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.ldap.search_controls import (
@@ -119,6 +120,8 @@ def _check_base(
 
 
 def _select(search: Search, schema: Schema, values: Any) -> None:
+    if SD_FLAGS in values:
+        search.bring_descriptor()
     subentries = values.get(SUBENTRIES)
     if isinstance(subentries, Subentries):
         search.narrow(SubentryMatch(search.table, wanted=subentries.visible))

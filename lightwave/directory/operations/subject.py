@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from lightwave.directory.operations.context import Context
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import Record
 
 
 class Subject(NamedTuple):
-    """One entry in one transaction. now: seconds since the epoch."""
+    """One entry in one transaction. now: seconds since the epoch. context: who asks, if anybody does."""
 
     txn: ReadTransaction
     schema: Schema
@@ -18,6 +19,7 @@ class Subject(NamedTuple):
     entry_id: int
     record: Record
     now: float
+    context: Context | None = None
 
     def stored(self, oid: str) -> list[bytes]:
         """The values that the record holds of the attribute type."""

@@ -20,6 +20,7 @@ from lightwave.directory.ldap.messages import Modification, ModifyKind, ModifyRe
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations import add
 from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.descriptor_attributes import DESCRIPTORS
 from lightwave.directory.operations.drafts import Attributes, DraftEntry
 from lightwave.directory.operations.gather import (
     Place,
@@ -143,7 +144,7 @@ def _content(
         if description.key in (_IS_DELETED, _DISTINGUISHED_NAME):
             continue
         check_user_modification(description)
-        if description.type.is_secret:
+        if description.type.is_secret or description.type.oid in DESCRIPTORS:
             raise DirectoryError(
                 ResultCode.UNWILLING_TO_PERFORM, f"{description.text}: set it when the entry is undeleted"
             )

@@ -184,7 +184,7 @@ def test_neg_020_no_order_by_what_is_not_readable(tree: SearchTree) -> None:
         for name in (b"cn=d1,", b"cn=d100,"):
             tenant, entry_id = txn.find(normalise_dn_text(tree.schema, name + BASE))
             record = txn.record(tenant, entry_id)
-            candidate = Candidate(txn, tree.schema, tenant, entry_id, record, some, lambda: NOW)
+            candidate = Candidate(txn, tree.schema, tenant, entry_id, record, some, tree.context())
             seen.add(keys.of(candidate)[:-8])
         assert len(seen) == 1
 
