@@ -182,10 +182,8 @@ def measure(label: str, data: Path, offset: int, tenants: int, times: int) -> No
     running = Running(data, offset)
     try:
         time.sleep(1.5)
-        words = [
-            f"start {running.start:.2f} s",
-            f"memory {running.memory():.0f} MB ({running.anonymous():.0f} anonymous)",
-        ]
+        start = f"start {running.start:.2f} s ({running.processor:.2f} s of a processor)"
+        words = [start, running.memory_in_words()]
         if tenants:
             each = look_around(running, data / "ca.pem", tenants, times)
             words.append(
