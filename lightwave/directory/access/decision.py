@@ -1,6 +1,6 @@
 """The access decision: token, effective descriptor and relation in; rights and sets of attributes out.
 
-A decision is made once for each descriptor in force, set of SIDs and relation, and kept with the descriptor. Whose SIDs
+A decision is made once for each descriptor in force, set of SIDs and relation, and remembered. Whose SIDs
 are asked depends on whose entry it is: in his own tenant an account is what its token says; in another it is what the
 foreignSecurityPrincipal with its SID there belongs to, and without one nobody at all. (What the system tenant shows to
 anonymous clients, its schema, everybody is shown.) Secret attributes are readable for nobody: they are in no record.
@@ -9,7 +9,7 @@ anonymous clients, its schema, everybody is shown.) Secret attributes are readab
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from lightwave.directory.access.attribute_set import ALL, NONE, AttributeSet
 from lightwave.directory.access.descriptor import EffectiveDescriptor, descriptors_of
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _COUNTS_OF_CHILDREN: Final = frozenset({"1.3.6.1.4.1.453.16.2.103", "2.5.18.9"})
 """numSubordinates and hasSubordinates tell of children, which LIST_CONTENTS is about"""
-_MOST_DECISIONS: Final = 10_000
 _STRANGER: Final = Membership(ANONYMOUS.sids, frozenset())
 
 
@@ -130,14 +129,13 @@ def decide_on(
     """What `descriptor` grants to who has these SIDs; shared objects."""
     types = schema_types(schema)
     keys = txn.attribute_key_mapping()
-    key = (sids, is_self)
-    known = descriptor.decisions.get(key)
-    if known is not None and known[0] is types and known[1] == len(keys):  # type: ignore[index]  # made below
-        return known[2]  # type: ignore[no-any-return,index]
+    decisions = descriptors_of(txn.store).decisions
+    key = (descriptor, sids, is_self)
+    known = cast("tuple[object, int, Decision] | None", decisions.get(key))
+    if known is not None and known[0] is types and known[1] == len(keys):
+        return known[2]
     made = _decided(schema, descriptor, sids, keys, is_self=is_self)
-    if len(descriptor.decisions) >= _MOST_DECISIONS:
-        descriptor.decisions.clear()
-    descriptor.decisions[key] = (types, len(keys), made)
+    decisions.put(key, (types, len(keys), made))
     return made
 
 

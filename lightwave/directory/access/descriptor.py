@@ -1,7 +1,7 @@
 """Effective descriptors: what an entry is to the access decision, inheritance resolved.
 
 An effective descriptor is computed from the parent's effective one and the entry's own, and interned: two entries that
-are to be treated alike share one object, so decisions are kept with it. An entry that has none of its own (descriptor
+are to be treated alike share one object, by which decisions are kept. An entry that has none of its own (descriptor
 number 0) has the default of its class.
 
 What a read transaction computed is remembered by entry, and for entries that are looked at once by parent, own
@@ -45,6 +45,7 @@ from lightwave.directory.ldap.dn import AVA
 from lightwave.directory.ldap.result import DirectoryError
 from lightwave.directory.schema.classset import class_set
 from lightwave.directory.schema.normalisation import normalise_rdn
+from lightwave.directory.store.caches import BoundedCache
 from lightwave.directory.store.record import CONTEXT
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ if TYPE_CHECKING:
 ACCESS: Final = "access"
 """generation: a descriptor in force for more entries than the one that carries it has changed"""
 
+MOST_DECISIONS: Final = 32_768
+"""that are remembered, at most twice as many: one for each descriptor and set of SIDs that meet"""
+
 _NO_CLASS: Final = Classes(Guid(bytes(16)))
 _UNREADABLE: Final = own(
     _NO_CLASS, SecurityDescriptor(SELF_RELATIVE | DACL_PRESENT | DACL_PROTECTED, dacl=())
@@ -69,16 +73,14 @@ class EffectiveDescriptor:
     """Who may do what with the entries that carry it. Compared by identity: like ones are one object.
 
     structural: schemaIDGUID of the entries' structural class. domain: the SID of their domain, None where it has none.
-    decisions: what was decided about it, see `decision`.
     """
 
-    __slots__ = ("decisions", "domain", "interned", "structural")
+    __slots__ = ("domain", "interned", "structural")
 
     def __init__(self, interned: Interned, structural: Guid, domain: Sid | None) -> None:
         self.interned = interned
         self.structural = structural
         self.domain = domain
-        self.decisions: dict[Hashable, object] = {}
 
     @property
     def descriptor(self) -> SecurityDescriptor:
@@ -87,15 +89,16 @@ class EffectiveDescriptor:
 
 
 class Descriptors:
-    """The effective descriptors of one store's entries."""
+    """The effective descriptors of one store's entries. `decisions`: what was decided about them, see `decision`."""
 
-    __slots__ = ("_below", "_by_entry", "_known", "_table")
+    __slots__ = ("_below", "_by_entry", "_known", "_table", "decisions")
 
     def __init__(self, store: Store) -> None:
         generations = frozenset({"tree", "contexts", ACCESS})
         self._by_entry = store.derived_cache(generations, by_entry=True, size=8_192)
         self._below = store.derived_cache(generations, size=8_192)
         self._table = EffectiveDescriptors()
+        self.decisions: BoundedCache[tuple[Hashable, ...], object] = BoundedCache(MOST_DECISIONS)
         self._known: dict[tuple[Interned, Guid, Sid | None], EffectiveDescriptor] = {}
 
     def of(

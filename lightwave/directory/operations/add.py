@@ -32,6 +32,7 @@ from lightwave.directory.operations.gather import (
     missing,
     normalised_name,
     referral,
+    visible,
 )
 from lightwave.directory.operations.plugins.operational import creation_attributes
 from lightwave.directory.operations.plugins.tombstones import is_deleted_objects
@@ -127,8 +128,11 @@ def find_superior(
     try:
         tenant, parent = txn.find(name[1:])
     except NoSuchEntry as error:
-        if txn.context(name) is not None:
-            raise DirectoryError(ResultCode.ENTRY_ALREADY_EXISTS, "") from None
+        known = txn.context(name)
+        if known is not None:
+            root = txn.record(known.tenant, known.entry_id)
+            if visible(txn, schema, context, known.tenant, known.entry_id, root) is not None:
+                raise DirectoryError(ResultCode.ENTRY_ALREADY_EXISTS, "") from None
         raise missing(txn, schema, context, error) from None
     record = txn.record(tenant, parent)
     if record.flags & TOMBSTONE:

@@ -63,6 +63,7 @@ def requests(domain: bytes) -> list[WriteRequest]:
     users = USERS + domain
     person = b"cn=Administrator," + users
     return [
+        AddRequest(domain, (("objectClass", (b"domain",)), ("dc", (domain[3:7],)))),
         AddRequest(b"cn=x," + users, (("objectClass", (b"container",)), ("cn", (b"x",)))),
         ModifyRequest(person, (Modification(ModifyKind.REPLACE, "description", (b"x",)),)),
         ModifyRequest(person, (Modification(ModifyKind.REPLACE, "nobodysAttribute", (b"x",)),)),
