@@ -30,3 +30,10 @@ AttributeSet = _All | frozenset[int | str | bytes]
 ALL: Final = _All()
 NONE: Final[frozenset[int | str | bytes]] = frozenset()
 """Nothing; an entry of which nothing is readable is not seen"""
+
+
+def both(one: AttributeSet, other: AttributeSet) -> AttributeSet:
+    """What is in both."""
+    if isinstance(one, frozenset):
+        return one & other if isinstance(other, frozenset) else one
+    return other

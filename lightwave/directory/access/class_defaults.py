@@ -22,6 +22,7 @@ from lightwave.directory.schema.objectclass import ObjectClass
 DOMAIN: Final = "root of a domain"
 TOP: Final = "top"
 DELETED_OBJECTS: Final = "cn=Deleted Objects"
+PROTECTED_ACCOUNT: Final = "protected account"
 
 _DATA = "data/class-defaults.sddl"
 _NO_DOMAIN: Final = make_sid(0, 0)

@@ -11,10 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from lightwave.directory.access.attribute_set import ALL, NONE, AttributeSet
+from lightwave.directory.access.attribute_set import ALL, NONE, AttributeSet, both
 from lightwave.directory.access.descriptor import EffectiveDescriptor, descriptors_of
 from lightwave.directory.access.evaluation import Asker, evaluate
 from lightwave.directory.access.membership import NOBODY, Membership, foreign_membership
+from lightwave.directory.access.protection import is_protected, protecting
 from lightwave.directory.access.rights import FULL, READ, Right
 from lightwave.directory.access.schema_types import schema_types
 from lightwave.directory.access.sid import Sid
@@ -55,6 +56,29 @@ class Decision:
             int.__and__(self.rights, wanted) == wanted
         )  # not Flag's own `&`, which makes an object each time
 
+    def only_reads(self) -> bool:
+        """Whether nothing can be changed by it."""
+        return not (
+            int(self.rights) & ~int(READ)
+            or self.writable
+            or self.creatable
+            or self.deletable
+            or self.control_rights
+            or self.validated_writes
+        )
+
+    def less_than(self, other: Decision) -> Decision:
+        """Of what is more than reading, only what `other` grants too."""
+        return Decision(
+            Right(int(self.rights) & (int(READ) | int(other.rights))),
+            self.readable,
+            both(self.writable, other.writable),
+            both(self.creatable, other.creatable),
+            both(self.deletable, other.deletable),
+            both(self.control_rights, other.control_rights),
+            both(self.validated_writes, other.validated_writes),
+        )
+
 
 EVERYTHING: Final = Decision(FULL, ALL, ALL, ALL, ALL, ALL, ALL)
 READING: Final = Decision(READ, ALL, NONE)
@@ -90,8 +114,40 @@ def decide(
     sids, entry_ids = who(txn, token, tenant)
     if not sids:
         return NOTHING
+    decision = decide_for(txn, schema, Membership(sids, entry_ids), tenant, entry_id, record)
+    if token.is_administrator and token.tenant == tenant:
+        return decision
+    return guarded(txn, schema, Membership(sids, entry_ids), tenant, entry_id, decision)
+
+
+def decide_for(
+    txn: ReadTransaction,
+    schema: Schema,
+    member: Membership,
+    tenant: int,
+    entry_id: int,
+    record: Record | None = None,
+) -> Decision:
+    """What the descriptor in force grants to somebody, leaving aside that an account may be protected."""
     descriptor = descriptors_of(txn.store).of(txn, schema, tenant, entry_id, record)
-    return decide_on(txn, schema, descriptor, sids, is_self=entry_id in entry_ids)
+    return decide_on(txn, schema, descriptor, member.sids, is_self=entry_id in member.entry_ids)
+
+
+def guarded(
+    txn: ReadTransaction,
+    schema: Schema,
+    member: Membership,
+    tenant: int,
+    entry_id: int,
+    decision: Decision,
+) -> Decision:
+    """A decision, less what may not be done with a protected account; see `protection`."""
+    if decision.only_reads() or not is_protected(txn, tenant, entry_id):
+        return decision
+    in_force = descriptors_of(txn.store).of(txn, schema, tenant, entry_id)
+    template = protecting(in_force.domain, in_force.structural)
+    allowed = decide_on(txn, schema, template, member.sids, is_self=entry_id in member.entry_ids)
+    return decision.less_than(allowed)
 
 
 def sees(

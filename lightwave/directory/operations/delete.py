@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lightwave.directory.access.decision import decide
+from lightwave.directory.access.protection import is_protected
 from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.messages import DeleteRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
@@ -68,7 +69,8 @@ def check_access(
     decision = check_visible(txn, schema, context, tenant, entry_id, record)
     if decision.allows(Right.DELETE):
         return
-    if record.parent:
+    is_free = context.token.administers(tenant) or not is_protected(txn, tenant, entry_id)
+    if record.parent and is_free:
         above = decide(txn, schema, context.token, tenant, record.parent)
         if classes_of(txn, schema, record).structural.oid in above.deletable:
             return

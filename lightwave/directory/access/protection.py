@@ -1,0 +1,56 @@
+"""Protected accounts: those that stand above whoever is merely delegated to.
+
+An administrator's account stands somewhere in the tree, and whoever may reset passwords there could become him. So the
+members of administrative groups, however nested, and these groups themselves take a second decision: what a template
+grants, which names administrators and the account itself and inherits nothing. What is not granted by both is not
+granted; reading is left alone. Active Directory writes its template (AdminSDHolder, [MS-ADTS] 3.1.1.6.1) onto such
+entries once an hour; here it holds from the commit on that makes a member.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from lightwave.directory.access.class_defaults import PROTECTED_ACCOUNT, default_descriptor
+from lightwave.directory.access.descriptor import EffectiveDescriptor
+from lightwave.directory.access.inheritance import Interned, digest
+from lightwave.directory.access.membership import membership
+from lightwave.directory.access.sid import BUILTIN_ADMINISTRATORS, Sid, split_rid
+
+if TYPE_CHECKING:
+    from lightwave.directory.access.guid import Guid
+    from lightwave.directory.store.reading import ReadTransaction
+
+_RIDS: Final = frozenset({500, 502, 512, 518})
+"""of a domain: Administrator, krbtgt, DCAdmins, SchemaManagers"""
+_ACCOUNT_DOMAIN: Final = 21
+
+
+def is_protected(txn: ReadTransaction, tenant: int, entry_id: int) -> bool:
+    """Whether an entry is an administrative group or belongs to one; raises NoSuchEntry."""
+    return any(map(_is_administrative, membership(txn, tenant, entry_id).sids))
+
+
+def protecting(domain: Sid | None, structural: Guid) -> EffectiveDescriptor:
+    """The template for entries of a domain and a structural class; shared objects."""
+    return _template(domain, structural)
+
+
+@lru_cache(maxsize=4096)
+def _template(domain: Sid | None, structural: Guid) -> EffectiveDescriptor:
+    descriptor = default_descriptor(PROTECTED_ACCOUNT, domain)
+    return EffectiveDescriptor(Interned(descriptor, digest(descriptor)), structural, domain)
+
+
+@lru_cache(maxsize=16_384)
+def _is_administrative(sid: Sid) -> bool:
+    if sid == BUILTIN_ADMINISTRATORS:
+        return True
+    parts = split_rid(sid)
+    return parts is not None and parts[1] in _RIDS and _is_domain(parts[0])
+
+
+def _is_domain(sid: Sid) -> bool:
+    """Whether it is of the form S-1-5-21-…, or S-1-7-21-… as the original gave them."""
+    return len(sid) == 24 and int.from_bytes(sid[8:12], "little") == _ACCOUNT_DOMAIN

@@ -1,0 +1,160 @@
+"""A delegated administrator raises his role, takes over a higher one, edits a group that grants more: all refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from descriptors import describe
+from fresh_directory import BASE, Directory
+from lightwave.directory.access.control_rights import RESET_PASSWORD
+from lightwave.directory.access.decision import decide
+from lightwave.directory.access.membership import membership, sid_of
+from lightwave.directory.access.rights import Right
+from lightwave.directory.access.sid import format_sid
+from lightwave.directory.access.token import AuthenticatedBy, Token
+from lightwave.directory.ldap.messages import (
+    AddRequest,
+    DeleteRequest,
+    Modification,
+    ModifyDNRequest,
+    ModifyKind,
+    ModifyRequest,
+)
+from lightwave.directory.ldap.result import ResultCode
+from lightwave.directory.operations.outcome import Outcome
+from lightwave.directory.operations.ports import WriteRequest
+
+UNIT = b"ou=people," + BASE
+HELPER, ROOT, USER = (b"cn=" + name + b"," + UNIT for name in (b"helper", b"boss", b"user"))
+GRANTING, PLAIN = b"cn=granting," + UNIT, b"cn=plain," + UNIT
+ADMINISTRATORS = b"cn=Administrators,cn=Builtin," + BASE
+FULL = "CCDCLCSWRPWPDTLOCRSDRCWDWO"
+REFUSED = {ResultCode.INSUFFICIENT_ACCESS_RIGHTS}
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Directory]:
+    """The helper may do everything in his unit, where an administrator's account and a group of theirs stand too."""
+    made = Directory(tmp_path)
+    made.add(UNIT, objectClass=["organizationalUnit"], ou="people")
+    for name in ("helper", "boss", "user"):
+        dn = f"cn={name},{UNIT.decode()}"
+        made.add(dn, objectClass=["user"], cn=name, sn="x", sAMAccountName=name)
+    for name, members in (("plain", USER), ("granting", ROOT)):
+        dn = f"cn={name},{UNIT.decode()}"
+        made.add(dn, objectClass=["group"], cn=name, sAMAccountName=name, member=members)
+    assert made.modify(ADMINISTRATORS, ("add", "member", GRANTING)).code == 0
+    describe(made, UNIT, f"D:(A;CI;{FULL};;;{sid(made, HELPER)})")
+    yield made
+    made.close()
+
+
+def sid(directory: Directory, dn: bytes) -> str:
+    tenant, entry_id = directory.find(dn)
+    with directory.store.read() as txn:
+        found = sid_of(txn, txn.record(tenant, entry_id))
+    assert found is not None
+    return format_sid(found)
+
+
+def token(directory: Directory, dn: bytes) -> Token:
+    tenant, entry_id = directory.find(dn)
+    with directory.store.read() as txn:
+        member = membership(txn, tenant, entry_id)
+        record = txn.record(tenant, entry_id)
+        own = sid_of(txn, record)
+    return Token(
+        tenant=tenant,
+        entry_id=entry_id,
+        guid=record.guid,
+        dn=dn,
+        is_administrator=False,
+        is_anonymous=False,
+        authenticated_by=AuthenticatedBy.PASSWORD,
+        sid=own,
+        sids=member.sids,
+        entry_ids=member.entry_ids,
+    )
+
+
+def write(directory: Directory, request: WriteRequest, dn: bytes = HELPER) -> Outcome:
+    return directory.write(request, replace(directory.context(), token=token(directory, dn)))
+
+
+def change(dn: bytes, name: str, *values: bytes, kind: ModifyKind = ModifyKind.REPLACE) -> ModifyRequest:
+    return ModifyRequest(dn, (Modification(kind, name, values),))
+
+
+def may_reset(directory: Directory, target: bytes) -> bool:
+    tenant, entry_id = directory.find(target)
+    with directory.store.read() as txn:
+        made = decide(txn, directory.schemas.current(txn), token(directory, HELPER), tenant, entry_id)
+    return RESET_PASSWORD in made.control_rights
+
+
+def test_neg_107_a_delegate_raises_nobody(directory: Directory) -> None:
+    kind = ModifyKind
+    assert may_reset(directory, USER)
+    for target in (ROOT, GRANTING):
+        assert not may_reset(directory, target)
+        for request in (
+            change(target, "userPassword", b"Another 1"),
+            change(target, "description", b"x"),
+            change(target, "lockoutTime", b"0"),
+            change(target, "vmwAclString", b"D:(A;;RPWP;;;WD)"),
+            change(target, "vmwAclString", f"O:{sid(directory, HELPER)}".encode()),
+            DeleteRequest(target),
+            ModifyDNRequest(target, b"cn=other", True, None),
+        ):
+            assert write(directory, request).code in REFUSED, request
+    for group in (GRANTING, ADMINISTRATORS):
+        for member in (HELPER, USER, PLAIN):
+            assert write(directory, change(group, "member", member, kind=kind.ADD)).code in REFUSED
+
+
+def test_neg_107_nor_himself(directory: Directory) -> None:
+    for value in (b"512", b"544"):
+        assert write(directory, change(HELPER, "primaryGroupID", value)).code is not ResultCode.SUCCESS
+    for name in ("memberOf", "objectSid", "tokenGroups"):
+        assert write(directory, change(HELPER, name, b"x")).code is not ResultCode.SUCCESS
+    attributes = {
+        "objectClass": b"user",
+        "cn": b"new",
+        "sn": b"n",
+        "sAMAccountName": b"new",
+        "primaryGroupID": b"512",
+    }
+    new = AddRequest(b"cn=new," + UNIT, tuple((key, (value,)) for key, value in attributes.items()))
+    assert write(directory, new).code is not ResultCode.SUCCESS
+
+
+def test_whom_he_is_over_he_may_help(directory: Directory) -> None:
+    assert write(directory, change(USER, "description", b"x")).code == 0
+    assert write(directory, change(PLAIN, "member", HELPER, kind=ModifyKind.ADD)).code == 0
+    assert write(directory, change(USER, "vmwAclString", b"D:(A;;RP;;;WD)")).code == 0
+
+
+def test_protection_comes_and_goes_with_membership(directory: Directory) -> None:
+    assert directory.modify(GRANTING, ("add", "member", PLAIN)).code == 0
+    assert write(directory, change(USER, "description", b"x")).code in REFUSED
+    assert not may_reset(directory, USER)
+    assert directory.modify(GRANTING, ("delete", "member", PLAIN)).code == 0
+    assert write(directory, change(USER, "description", b"x")).code == 0
+
+
+def test_administrators_and_the_account_itself_are_not_held_back(directory: Directory) -> None:
+    assert write(directory, change(ROOT, "description", b"x"), ROOT).code == 0
+    tenant, entry_id = directory.find(ROOT)
+    with directory.store.read() as txn:
+        schema = directory.schemas.current(txn)
+        own = decide(txn, schema, token(directory, ROOT), tenant, entry_id)
+        theirs = decide(txn, schema, directory.token, tenant, entry_id)
+        helped = decide(txn, schema, token(directory, HELPER), tenant, entry_id)
+    assert own.allows(Right.WRITE_DAC)
+    assert theirs.allows(Right.WRITE_DAC)
+    assert helped.allows(Right.READ_PROPERTY)
+    assert not helped.allows(Right.WRITE_DAC)
