@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -27,6 +28,7 @@ from lightwave.identity.operators import find_operator
 from lightwave.identity.password_rules import PasswordOwner, check_quality
 from lightwave.identity.passwords import prepare
 from lightwave.identity.policies import DEFAULT, PasswordPolicy, policy_of
+from lightwave.identity.tokens import current
 from lightwave.rest.directory_port import Contexts
 from lightwave.web.messages import Request
 from lightwave.web.problems import Problem, problem_of_outcome
@@ -153,7 +155,10 @@ class TenantPort:
         results: list[T] = []
 
         def in_transaction(txn: WriteTransaction, schema: Schema) -> Outcome:
-            results[:] = [apply(txn, schema, context)]
+            now = replace(
+                context, token=current(txn, context.token)
+            )  # what the caller is in this transaction
+            results[:] = [apply(txn, schema, now)]
             return SUCCESS
 
         answer: Deferred[Outcome] = Deferred()

@@ -19,6 +19,7 @@ from lightwave.directory.operations.indexing import FlatCommits
 from lightwave.directory.operations.ports import Threads
 from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.store.environment import Store
+from lightwave.directory.store.keyring import Keyring
 from lightwave.directory.store.layout import SYSTEM_TENANT
 from lightwave.directory.store.tenant_removal import removal_slice, removals
 from lightwave.directory.store.writing import WriteTransaction
@@ -100,8 +101,10 @@ class TenantDeletion:
         if self._store.keyring is None or now - self._cleared < UNKEPT_SECONDS:
             return
         self._cleared = now
-        keyring = self._store.keyring
-        for guid in keyring.unkept(now - UNKEPT_SECONDS):
+        self._threads.run(partial(self._clear, self._store.keyring, now - UNKEPT_SECONDS), self._was_cleared)
+
+    def _clear(self, keyring: Keyring, before: float) -> None:
+        for guid in keyring.unkept(before):
             with self._store.read() as txn:
                 is_there = txn.tenant_number(guid) is not None
             if is_there:
@@ -109,3 +112,8 @@ class TenantDeletion:
             else:
                 keyring.destroy_tenant(guid)
                 _log.info("cleared the key of a tenant away that was never made")
+
+    @staticmethod
+    def _was_cleared(result: object) -> None:
+        if isinstance(result, BaseException):
+            _log.error("looking for keys of tenants that were never made failed", exc_info=result)

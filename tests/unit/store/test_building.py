@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from lightwave.directory.store import layout
+from lightwave.directory.store import building, layout
 from lightwave.directory.store.building import declare_index, drop_index, pending, run_slice
 from lightwave.directory.store.check import check
 from lightwave.directory.store.environment import Store
 from lightwave.directory.store.indexes import IndexKind, IndexState, pattern_grams, value_grams
 from lightwave.directory.store.writing import AttributeChange
-from store_entries import SCHEMA, Clock, add, describe
+from store_entries import SCHEMA, Clock, add, describe, dn, entry, guid
 
 PEOPLE = 25
 
@@ -139,3 +139,38 @@ def test_grams_of_a_pattern_are_among_those_of_what_it_matches() -> None:
     assert pattern_grams(None, [b"he"], None) == set()
     assert value_grams(b"x" * 2000) == {b""}
     assert pattern_grams(b"a", (), None) == set()
+
+
+def test_an_index_is_dropped_tenant_by_tenant(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(store)
+    with store.write() as transaction:
+        for number in range(2, 5):
+            tenant = transaction.create_tenant(bytes((number,)) * 16)
+            change = transaction.begin_change()
+            name = b"dc=t%d" % tenant
+            root = transaction.insert_context(tenant, dn(name), entry(name, identity=guid(name)), change)
+            for at in range(4):
+                values = {"sn": [b"Name %d" % at]}
+                new = entry(b"cn=p%d" % at, values, identity=guid(b"%d %d" % (tenant, at)))
+                transaction.insert_entry(tenant, root, new, change)
+        declare_index(transaction, describe("sn").key, IndexKind.EQUALITY)
+    more = True
+    while more:
+        with store.write() as transaction:
+            more = run_slice(transaction, SCHEMA.describe)
+    monkeypatch.setattr(building, "_MOST_KEYS", 3)
+    with store.write() as transaction:
+        assert drop_index(transaction, sn(store), IndexKind.EQUALITY)
+    begun = []
+    more = True
+    while more:
+        with store.write() as transaction:
+            more = run_slice(transaction, SCHEMA.describe)
+        with store.read() as reader:
+            begun += [one.position[0] for one in pending(reader)]
+    assert begun == sorted(begun)
+    assert begun[-1] > 1  # a slice begins with the tenant that the one before came to
+    with store.read() as reader:
+        assert reader.raw.stat(store.databases.index)["entries"] == 0
+        assert reader.index_state(sn(store), IndexKind.EQUALITY) is None
+        assert list(check(reader, SCHEMA.describe)) == []
