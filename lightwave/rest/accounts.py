@@ -12,7 +12,6 @@ from typing import NamedTuple
 from lightwave.directory.ldap.filters import And, Equality, Extensible, Filter, Not
 from lightwave.directory.ldap.requests import DeleteRequest, ModifyRequest
 from lightwave.directory.operations.drafts import PasswordModifyRequest
-from lightwave.identity.generated_passwords import generate_password
 from lightwave.rest.account_changes import (
     NORMAL_ACCOUNT,
     WORKSTATION_TRUST_ACCOUNT,
@@ -125,7 +124,7 @@ class AccountHandlers:
         container = self._port.container(domain, new.container, making.container)
         password = new.password.get_secret_value() if new.password is not None else None
         if new.generate_password:
-            password = generate_password(self._random_bytes).decode("ascii")
+            password = self._port.made_password(self._random_bytes, domain).decode()
         asked = add_request(making, domain, container, new, password)
         await self._port.write(request, asked)
         found = await self._port.read(request, asked.dn, self._served.kind.wanted, SHOWN)
@@ -165,15 +164,15 @@ class AccountHandlers:
     async def set_password(self, request: Request) -> Response:
         """Sets a password, the given one or one that is made here."""
         asked: PasswordChange = request.content
-        _, found = await self._locate(request)
+        domain, found = await self._locate(request)
         dn = found.dn.encode()
         old = asked.old.get_secret_value().encode() if asked.old is not None else None
-        made = generate_password(self._random_bytes) if asked.new is None else b""
+        made = self._port.made_password(self._random_bytes, domain, dn) if asked.new is None else b""
         new = made if asked.new is None else asked.new.get_secret_value().encode()
         write = reset_request(dn, old, new) if asked.must_change else PasswordModifyRequest(dn, old, new)
         await self._port.write(request, write)
         if made:
-            return json_response(GeneratedPassword(password=made.decode("ascii")))
+            return json_response(GeneratedPassword(password=made.decode()))
         return Response(204)
 
     async def groups(self, request: Request) -> Response:

@@ -29,7 +29,12 @@ from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.operations.write_groups import GroupOutcome
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.environment import Store
+from lightwave.identity.generated_passwords import generate_password
 from lightwave.identity.lockout import locked_at, locked_until, lockout_of
+from lightwave.identity.names import find_by_dn
+from lightwave.identity.password_owner import owner_of_entry
+from lightwave.identity.password_rules import NOBODY, PasswordRefused
+from lightwave.identity.policies import DEFAULT, policy_of, tenant_policy
 from lightwave.rest.entity_tags import tag_of
 from lightwave.rest.pages import Pages
 from lightwave.rest.resources import Paged, question
@@ -142,6 +147,24 @@ class DirectoryPort:
         """Where something that was made is read."""
         query = "" if tenant is None else "?" + urlencode({"tenant": tenant})
         return f"{path}/{quote(name, safe='')}{query}"
+
+    def made_password(self, random: Callable[[int], bytes], domain: Domain, dn: bytes | None = None) -> bytes:
+        """A password that meets the policy of an account, or of the domain for one that is yet to be made.
+
+        Raises Problem where the policy leaves no room for one.
+        """
+        with self._store.read() as txn:
+            schema = self._schemas.current(txn)
+            place = find_by_dn(txn, schema, dn or domain.dn)
+            policy, owner = DEFAULT, NOBODY
+            if place is not None and dn is None:
+                policy = tenant_policy(txn, schema, *place)
+            elif place is not None:
+                policy, owner = policy_of(txn, schema, *place), owner_of_entry(txn, schema, *place)
+        try:
+            return generate_password(random, policy, owner)
+        except PasswordRefused:
+            raise Problem(422, "no password can be made that meets the policy: name one") from None
 
     @property
     def schema(self) -> Schema:
