@@ -181,6 +181,7 @@ def print_rows(
         table = Table(*columns.values(), box=None, padding=(0, 2, 0, 0))
         for column in table.columns:
             column.overflow = "fold"
+        table.columns[0].no_wrap = True  # the name of a row, or its time, is what the eye looks for
         for row in found:
             table.add_row(*(Text(shown(row.get(key))) for key in columns))
         _print(table)

@@ -151,9 +151,13 @@ def _row(event: dict[str, Any]) -> dict[str, Any]:
         "outcome": event["outcome"] + (f" ({times} times)" if times > 1 else ""),
         "actor": _leaf(event.get("actor")),
         "target": _leaf(event.get("target")),
-        "from": " ".join(filter(None, (event.get("protocol"), event.get("peer")))),
+        "from": " ".join(filter(None, (event.get("protocol"), _PORT.sub("", event.get("peer") or "")))),
         "detail": event.get("detail"),
     }
+
+
+_PORT = re.compile(r":\d+\Z")
+"""of a client's address: it tells nothing, and takes the room of what does"""
 
 
 def _leaf(name: str | None) -> str | None:
