@@ -40,7 +40,6 @@ def default_descriptor(
     return replace(parsed, owner=owner, group=owner)
 
 
-@lru_cache(maxsize=4096)
 def default_of_class(structural: ObjectClass) -> str:
     """The name of the default of a structural class: its own, or that of the nearest class above it."""
     known = _defaults()

@@ -35,6 +35,7 @@ from lightwave.directory.access.own_descriptor import (
     decode_own,
     own,
 )
+from lightwave.directory.access.schema_types import schema_types
 from lightwave.directory.access.security_descriptor import (
     DACL_PRESENT,
     DACL_PROTECTED,
@@ -212,10 +213,10 @@ def own_descriptor(
         name = default_of_root(record.rdn)
     elif record.normalised_rdn == _deleted_objects(schema):
         name = DELETED_OBJECTS
-    return _default(schema, values, name, domain)
+    key = (values, name, domain)
+    return schema_types(schema).kept(key, lambda: _default(schema, values, name, domain))
 
 
-@lru_cache(maxsize=4096)
 def _default(schema: Schema, values: tuple[bytes, ...], name: str, domain: Sid | None) -> OwnDescriptor:
     try:
         found = class_set(schema, values)

@@ -7,9 +7,9 @@ mapping of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 from weakref import WeakKeyDictionary
 
 from lightwave.directory.access.attribute_set import ALL, NONE, AttributeSet
@@ -19,6 +19,9 @@ from lightwave.directory.access.object_types import EVERYTHING, AttributeType, o
 from lightwave.directory.access.schema_guids import attribute_facts, class_guid
 from lightwave.directory.schema.schema import Schema
 
+T = TypeVar("T")
+
+_MOST_KEPT: Final = 8_192
 _CONTROL_RIGHTS: Final = tuple(CONTROL_RIGHTS.values())
 _VALIDATED_WRITES: Final = tuple(VALIDATED_WRITES.values())
 
@@ -32,12 +35,22 @@ class SchemaTypes:
         self._bits = {oid: bit for bit, oid in enumerate(self._oids)}
         self._classes = tuple(one.oid for one in schema.object_classes())
         self.class_guids: dict[str, Guid] = {one.oid: class_guid(one) for one in schema.object_classes()}
+        self._kept: dict[Hashable, object] = {}
         self.tables = object_types(
             (AttributeType(bit, *attribute_facts(one)) for bit, one in enumerate(types)),
             ((number, self.class_guids[oid]) for number, oid in enumerate(self._classes)),
             enumerate(_CONTROL_RIGHTS),
             enumerate(_VALIDATED_WRITES),
         )
+
+    def kept(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gave for a key, which follows from the schema and the key alone; it goes with the schema."""
+        found = self._kept.get(key)
+        if found is None:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            found = self._kept[key] = make()
+        return found  # type: ignore[return-value]  # one key, one type
 
     def attributes(self, mask: int, keys: Mapping[int, str]) -> AttributeSet:
         """The attributes of a mask: numbers of `keys` (number -> "oid;option;…"), and OIDs of all types.

@@ -19,6 +19,7 @@ from lightwave.directory.access.own_descriptor import (
     encode_own,
     own,
 )
+from lightwave.directory.access.schema_types import schema_types
 from lightwave.directory.access.sddl_names import NO_DOMAIN, SddlNames
 from lightwave.directory.access.sid import BUILTIN_ADMINISTRATORS, Sid
 from lightwave.directory.operations.gather import classes_of
@@ -133,10 +134,12 @@ def _owner_by(token: Token, tenant: int) -> Sid:
     return token.sid
 
 
-@lru_cache(maxsize=1024)
 def _initial(schema: Schema, classes: ClassSet, domain: Sid | None, owner: Sid) -> bytes:
-    default = default_descriptor(default_of_class(classes.structural), domain, owner)
-    return encode_own(own(classes_of_set(schema, classes), default))
+    def make() -> bytes:
+        default = default_descriptor(default_of_class(classes.structural), domain, owner)
+        return encode_own(own(classes_of_set(schema, classes), default))
+
+    return schema_types(schema).kept((classes.values, domain, owner), make)
 
 
 def names_of(txn: ReadTransaction, schema: Schema, tenant: int, entry_id: int) -> SddlNames:
