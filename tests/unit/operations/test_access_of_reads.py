@@ -19,16 +19,20 @@ from lightwave.directory.access.sid import format_sid
 from lightwave.directory.access.token import Token
 from lightwave.directory.ldap.client_messages import SearchEntry, decode_response
 from lightwave.directory.ldap.controls import Control
-from lightwave.directory.ldap.filters import parse_filter
-from lightwave.directory.ldap.messages import CompareRequest
+from lightwave.directory.ldap.filters import encode_filter, parse_filter
+from lightwave.directory.ldap.messages import CompareRequest, Modification, ModifyKind, ModifyRequest
 from lightwave.directory.ldap.requests import SearchRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.ldap.search_controls import ASSERTION, SortKey
 from lightwave.directory.ldap.sync_controls import OBJECT_SECURITY, DirSyncRequest
+from lightwave.directory.ldap.update_controls import POST_READ
+from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.compare import compare
 from lightwave.directory.operations.dirsync import DirSync
 from lightwave.directory.operations.following import ChangeFeed
 from lightwave.directory.operations.lookup import look_up
 from lightwave.directory.operations.search import Search, Searches
+from lightwave.directory.operations.sort_keys import SortKeys, entry_id_of
 
 UNIT = b"ou=people," + BASE
 PERSON = b"cn=ann," + UNIT
@@ -284,3 +288,58 @@ def test_other_groups_mean_other_rights_in_the_same_search(directory: Directory)
         search.act_for(token_of(directory))
         search.advance(txn, out, entries=10, octets=1 << 30, until=1e18)
     assert len(out) == 1
+
+
+def test_sorting_by_what_is_hidden_is_no_order(directory: Directory) -> None:
+    """Its values are as if they were missing, so the order tells nothing of them."""
+    directory.modify(PERSON, ("replace", "telephoneNumber", "9"))
+    context = replace(directory.context(), token=token_of(directory))
+    with directory.store.read() as txn:
+        schema = directory.schemas.current(txn)
+        searches = Searches(directory.store, time.monotonic)
+        request = SearchRequest(UNIT, 1, 0, 0, 0, False, parse_filter("(sn=*)"), ())
+        ids = sorted(entry_id for _, entry_id in txn.children(*directory.find(UNIT)))
+
+    def order() -> list[int]:
+        rows: list[bytes] = []
+        with directory.store.read() as txn:
+            search = Search(searches, txn, schema, context, 1, request)
+            keys = SortKeys(search.table, [SortKey("telephoneNumber", None, False)])
+
+            def collect(_: Search, candidate: Candidate) -> bytes:
+                rows.append(keys.of(candidate))
+                return b""
+
+            search.shape = collect
+            search.advance(txn, [], entries=10, octets=1 << 30, until=1e18)
+        return [entry_id_of(row) for row in sorted(rows)]
+
+    assert order() != ids
+    hide_telephone(directory)
+    assert order() == ids
+
+
+def test_an_assertion_asks_with_the_requesters_rights(directory: Directory) -> None:
+    def asserted(text: str) -> ResultCode:
+        control = Control(ASSERTION, True, encode_filter(parse_filter(text)))
+        return Reader(directory).compare(PERSON, "mail", b"ann@x", control)
+
+    assert asserted("(telephoneNumber=1ann)") is ResultCode.COMPARE_TRUE
+    hide_telephone(directory)
+    for text in ("(telephoneNumber=1ann)", "(telephoneNumber=none)", "(!(telephoneNumber=none))"):
+        assert asserted(text) is ResultCode.ASSERTION_FAILED, text
+
+
+def test_a_post_read_shows_no_more_than_a_search(directory: Directory) -> None:
+    hide_telephone(directory)
+    describe(directory, PERSON, f"D:(OA;;WP;{MAIL};;{WHO})")
+    wanted = b"0" + bytes((len(b"\x04\x01*"),)) + b"\x04\x01*"
+    context = replace(
+        directory.context(controls=(Control(POST_READ, True, wanted),)), token=token_of(directory)
+    )
+    change = ModifyRequest(PERSON, (Modification(ModifyKind.REPLACE, "mail", (b"new@x",)),))
+    outcome = directory.write(change, context)
+    assert outcome.code == 0
+    shown = outcome.controls[0].value or b""
+    assert b"new@x" in shown
+    assert b"1ann" not in shown
