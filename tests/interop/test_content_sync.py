@@ -240,12 +240,12 @@ def test_who_may_follow(node: Node, base: str) -> None:
 def test_limits_hold_for_the_refresh(node: Node, base: str) -> None:
     name = f"uid=reader,{node.suffix}"
     with node.local_administrator() as writer:
-        added = writer.ask(wire.add(name, [*person("reader"), ("userPassword", [b"Made-up 4 readers"])]))
+        added = writer.ask(wire.add(name, [*person("reader"), ("userPassword", [b"Made-up 4 followers"])]))
         assert added.code == 0
     change_settings(node, lwSizeLimit=3)
     try:
         follower = Consumer(node.url)
-        follower.simple_bind_s(name, "Made-up 4 readers")
+        follower.simple_bind_s(name, "Made-up 4 followers")
         with pytest.raises(ldap.SIZELIMIT_EXCEEDED):
             follower.poll(base)
     finally:
