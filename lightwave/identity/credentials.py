@@ -208,11 +208,17 @@ def set_password(
 
 
 def set_must_change(
-    txn: WriteTransaction, tenant: int, entry_id: int, change: Change, *, must_change: bool
+    txn: WriteTransaction,
+    tenant: int,
+    entry_id: int,
+    change: Change,
+    *,
+    must_change: bool,
+    renew: bool = False,
 ) -> None:
-    """Whether the entry's passwords serve only to be changed; if not, they count as set now (pwdLastSet 0 and -1)."""
+    """Whether the entry's passwords serve only to be changed. renew: they count as set now (pwdLastSet -1)."""
     present = read_credentials(txn, tenant, entry_id) or Credentials(0, 0.0)
-    set_at = present.set_at if must_change else clock_seconds(change.stamp.clock)
+    set_at = clock_seconds(change.stamp.clock) if renew else present.set_at
     credentials = replace(present, set_at=set_at, flags=_flags(present, must_change=must_change))
     store_credentials(txn, tenant, entry_id, credentials, change)
 

@@ -1,7 +1,7 @@
 """Writes of what stands with the password: pwdLastSet and pwdReset say whether it must be changed.
 
 pwdLastSet takes 0 (it must be changed) and -1 (it counts as set now), as in Active Directory ([MS-ADTS]
-3.1.1.5.3.2); pwdReset TRUE and FALSE say the same (draft-behera-ldap-password-policy-10 §5.3.8). Neither is
+3.1.1.5.3.2); pwdReset TRUE and FALSE say whether it must (draft-behera-ldap-password-policy-10 §5.3.8). Neither is
 stored: they are facts of the sealed credentials. Beside a new password they are about that one.
 """
 
@@ -49,7 +49,12 @@ class PasswordFactsRule:
                 effect.blob = replace(effect.blob, must_change=must_change)
             if not effects and read_credentials(txn, draft.tenant, draft.entry_id) is not None:
                 set_must_change(
-                    txn, draft.tenant, draft.entry_id, txn.begin_change(), must_change=must_change
+                    txn,
+                    draft.tenant,
+                    draft.entry_id,
+                    txn.begin_change(),
+                    must_change=must_change,
+                    renew=edit.after == (b"-1",),
                 )
 
     def on_rename(self, txn: WriteTransaction, context: Context, draft: DraftRename) -> None:

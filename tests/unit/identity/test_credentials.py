@@ -134,7 +134,7 @@ def test_must_change_leaves_the_version(accounts: Accounts) -> None:
         set_must_change(txn, accounts.tenant, accounts.ann, txn.begin_change(), must_change=True)
         marked = read_credentials(txn, accounts.tenant, accounts.ann)
         accounts.clock.now += 1_000
-        set_must_change(txn, accounts.tenant, accounts.ann, txn.begin_change(), must_change=False)
+        set_must_change(txn, accounts.tenant, accounts.ann, txn.begin_change(), must_change=False, renew=True)
         after = read_credentials(txn, accounts.tenant, accounts.ann)
     assert before is not None
     assert marked is not None
