@@ -22,6 +22,7 @@ _TOPICS: Final[dict[str, dict[str, str]]] = {
         "service": "service",
         "computer": "computer",
         "policy": "policy",
+        "access": "access",
         "app-password": "app_password",
         "whoami": "whoami",
     },

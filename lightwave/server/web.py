@@ -20,6 +20,7 @@ from lightwave.directory.store.commit import Committer
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.identity.password_setting import BreachListPath
 from lightwave.identity.refusals import AuthenticationFailed, NotLive, Refusal
+from lightwave.rest.access import AccessFace
 from lightwave.rest.account_routes import AccountFace
 from lightwave.rest.accounts import COMPUTERS, SERVICES, USERS
 from lightwave.rest.app_passwords import AppPasswordFace
@@ -154,6 +155,7 @@ def _faces(directory: DirectoryService, reactor: Any) -> tuple[Face, ...]:
         DirectoryFace(SearchFace(store, schemas, runner, pages), pipeline, contexts),
         *(AccountFace(port, kind, directory.random_bytes) for kind in (USERS, SERVICES, COMPUTERS)),
         GroupFace(port),
+        AccessFace(port, store, schemas, contexts),
         _audit_face(directory, reactor, port),
         TenantFace(port, tenants),
         AppPasswordFace(store, schemas, pipeline, port, contexts, directory.random_bytes),
