@@ -106,3 +106,32 @@ def test_openldap_tools(target: Target, unit: str, short_folder: Path) -> None:
         assert tools("ldapsearch", "-E", f"1.2.840.113556.1.4.801{value}", *base).code == 2
     root = tools.ok("ldapsearch", "-b", "", "-s", "base", "supportedControl")
     assert "1.2.840.113556.1.4.801" in root
+
+
+def test_effective_rights_in_the_form_of_389(target: Target, unit: str, short_folder: Path) -> None:
+    tools = make_tools(target, "ldapi", short_folder)
+    person = f"cn=ann,{unit}"
+    tools.ok("ldapadd", stdin=f"dn: {person}\nobjectClass: user\ncn: ann\nsn: a\nmail: a@example.com\n")
+    oid = "1.3.6.1.4.1.42.2.27.9.5.2"
+
+    def rights(who: str, *attributes: str) -> str:
+        found = tools.ok(
+            "ldapsearch",
+            *("-o", "ldif-wrap=no", "-E", f"!{oid}=:dn:{who}"),
+            *("-b", person, "-s", "base", "(objectClass=*)", *attributes),
+        )
+        return "\n".join(line for line in found.splitlines() if "LevelRights:" in line)
+
+    own = rights(person, "mail", "telephoneNumber", "userPassword")
+    assert own == (
+        "entryLevelRights: v\nattributeLevelRights: mail:rsc, telephoneNumber:rscwo, userPassword:none"
+    )
+    administrator = rights(target.administrator)
+    assert "entryLevelRights: vadn" in administrator
+    assert "mail:rscwo" in administrator
+    assert rights("", "mail") == "entryLevelRights: none\nattributeLevelRights: mail:none"
+    base = ("-b", person, "-s", "base")
+    for value in ("", "=:", "=:ann", "=::MAA=", "=::MAMCAQc="):
+        assert tools("ldapsearch", "-E", f"{oid}{value}", *base).code == 2, value
+    assert tools("ldapsearch", "-E", f"!{oid}=:dn:cn=nobody,{unit}", *base).code == 32
+    assert tools("ldapsearch", "-E", f"!{oid}=:dn:{person}", *base, sign_in=False).code == 32

@@ -39,7 +39,14 @@ SYSTEMS = frozenset({"tenants"})
 NEUTRAL = frozenset(
     {"attrs", "cursor", "filter", "paged_results_cookie", "scope", "search", "state"}
     | {"user", "since", "until", "action", "outcome", "correlation"}
+    | {"right", "attribute"}
 )
+OWN_ENTRY = "cn=Users," + ",".join(f"dc={label}" for label in MINE.split("."))
+# Operations whose query has to name more than one thing -> what else it names.
+BESIDES = {
+    "showAccess": {"dn": OWN_ENTRY},
+    "explainAccess": {"dn": OWN_ENTRY, "who": "Administrator"},
+}
 # Operations with a content -> one that fits.
 CONTENTS: dict[str, Any] = {
     "addEntry": {"dn": "{dn}", "attributes": [{"type": "objectClass", "value": ["device"]}]},
@@ -51,6 +58,8 @@ CONTENTS: dict[str, Any] = {
     "createAppPassword": {"name": "phone"},
     "recoverTenant": {},
     "inviteOperator": {"operator": "Administrator@example.com"},
+    "grantAccess": {"dn": "{dn}", "who": "everyone", "what": "read"},
+    "revokeAccess": {"dn": OWN_ENTRY, "who": "{name}"},
     "createGroup": {"name": "Made", "container": "{dn}"},
     "modifyGroup": {"description": "x"},
     "renameGroup": {"name": "Renamed"},
@@ -197,11 +206,12 @@ def cases(operation: Operation, identities: dict[str, list[tuple[str, str]]], do
     for name, parameter in operation.parameters("query").items():
         if parameter["schema"].get("type") != "string" or name in NEUTRAL or "enum" in parameter["schema"]:
             continue
-        assert name in ("tenant", "dn", "account"), (
+        assert name in ("tenant", "dn", "account", "who"), (
             f"is {name} of {operation.path} a name? Say how it is filled, else NEUTRAL"
         )
         pair = (OTHERS, ABSENT) if name == "tenant" else identities["users"][-1]
-        first, second = (addressed(operation, own, **{name: one}) for one in pair)
+        besides = BESIDES.get(operation.name, {})
+        first, second = (addressed(operation, own, **(besides | {name: one})) for one in pair)
         sent = content(operation, "Administrator")
         yield Case(operation, name, (first, sent), (second, sent), pair)
     text = json.dumps(CONTENTS.get(operation.name))

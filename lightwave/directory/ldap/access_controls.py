@@ -31,8 +31,9 @@ class SDFlags:
 
 @dataclass(frozen=True, slots=True)
 class EffectiveRights:
-    """Whose rights are asked for: `authorization` is an authzId (RFC 4513 §5.2.1.8). attributes: beside those of the
-    search.
+    """Whose rights are asked for: `authorization` is an authzId of the form dn:… (RFC 4513 §5.2.1.8).
+
+    attributes: beside those of the search.
     """
 
     authorization: bytes
@@ -64,13 +65,12 @@ def decode_effective_rights(control: Control) -> EffectiveRights:
     if not value:
         raise BerError("control without value")
     if value[0] != _SEQUENCE:
-        decode_text(value)
-        return EffectiveRights(value)
+        return EffectiveRights(_named(value))
     pos, end = read_element(value, 0, len(value), _SEQUENCE)
     if end != len(value):
         raise BerError("octets after the control value")
     start, pos = read_element(value, pos, end, 0x04)
-    decode_text(value[start:pos])
+    authorization = _named(value[start:pos])
     names: list[str] = []
     if pos < end:
         first, last = read_element(value, pos, end, _SEQUENCE)
@@ -81,4 +81,12 @@ def decode_effective_rights(control: Control) -> EffectiveRights:
             if len(names) == MOST_ATTRIBUTES:
                 raise BerError("too many attributes")
             names.append(decode_text(value[begin:first]))
-    return EffectiveRights(value[start:pos], tuple(names))
+    return EffectiveRights(authorization, tuple(names))
+
+
+def _named(authorization: bytes) -> bytes:
+    """An authzId of the form dn:…, the only one that is served; `dn:` alone is an anonymous client."""
+    decode_text(authorization)
+    if authorization[:3].lower() != b"dn:":
+        raise BerError("not of the form dn:…")
+    return authorization

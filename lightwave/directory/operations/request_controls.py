@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from lightwave.directory.ldap.access_controls import (
+    EFFECTIVE_RIGHTS,
     SD_FLAGS,
+    decode_effective_rights,
     decode_sd_flags,
 )
 from lightwave.directory.ldap.controls import (
@@ -141,6 +143,7 @@ SERVED = (
     ServedControl(RELAX_RULES, _UPDATE, check_no_value),
     ServedControl(TRANSACTION, (*_UPDATE, PasswordModifyRequest), decode_transaction),
     ServedControl(PASSWORD_POLICY, (BindRequest, PasswordModifyRequest, *_ENTRY_REQUESTS), check_no_value),
+    ServedControl(EFFECTIVE_RIGHTS, _SEARCH, decode_effective_rights),
     ServedControl(SD_FLAGS, (SearchRequest, AddRequest, ModifyRequest), decode_sd_flags),
     ServedControl(PERSISTENT_SEARCH, _SEARCH, lambda control: decode_persistent_search(control.value)),
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lightwave.directory.ldap.access_controls import SD_FLAGS
+from lightwave.directory.ldap.access_controls import EFFECTIVE_RIGHTS, SD_FLAGS, EffectiveRights
 from lightwave.directory.ldap.controls import PAGED_RESULTS
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.ldap.search_controls import (
@@ -32,6 +32,7 @@ from lightwave.directory.ldap.search_controls import (
 )
 from lightwave.directory.operations.assertions import check_assertion
 from lightwave.directory.operations.context import Context
+from lightwave.directory.operations.effective_rights import RightsSelection, whose_rights
 from lightwave.directory.operations.extended_dn import ExtendedNames
 from lightwave.directory.operations.list_view import view_refused
 from lightwave.directory.operations.matched_values import MatchedSelection
@@ -63,6 +64,9 @@ def shape_search(
     def again(later: ReadTransaction) -> Search:
         search = make(later)
         _select(search, schema, values)
+        rights = values.get(EFFECTIVE_RIGHTS)
+        if isinstance(rights, EffectiveRights):
+            _tell_rights(search, later, schema, context, rights)
         return search
 
     search = again(txn)
@@ -117,6 +121,15 @@ def _check_base(
     search.check_visible(txn)
     tenant, entry_id = search.place
     check_assertion(txn, schema, context, tenant, entry_id, txn.record(tenant, entry_id), asserted.filter)
+
+
+def _tell_rights(
+    search: Search, txn: ReadTransaction, schema: Schema, context: Context, asked: EffectiveRights
+) -> None:
+    whose = whose_rights(txn, schema, context, search.place[0], asked)
+    requested = search.request.attributes
+    search.watch_the_clock()
+    search.select(lambda inner: RightsSelection(inner, schema, whose, requested, asked.attributes))
 
 
 def _select(search: Search, schema: Schema, values: Any) -> None:
