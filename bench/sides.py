@@ -55,7 +55,11 @@ class SlapdSide:
         self.name = name
         self.version = slapd_version()
         shutil.rmtree(folder, ignore_errors=True)
-        settings = SlapdConfiguration(suffix=people.SUFFIX, max_size=1 << 36, database_lines=_ACCESS)
+        settings = SlapdConfiguration(
+            suffix=people.SUFFIX,
+            max_size=1 << 36,
+            database_lines=_ACCESS,
+        )
         self.administrator = (settings.root_dn, settings.root_password)
         self._server = Slapd(folder, settings)
 
@@ -82,7 +86,8 @@ class SlapdSide:
 
 
 class LightwaveSide:
-    """Ours: one process, the default settings but for passwords over clear LDAP, which slapd allows too."""
+    """Ours: one process, the default settings but for passwords over clear LDAP, which slapd allows too, and for
+    imported hashes, which stay as they came."""
 
     configuration = "lightwave serve, synchronous commits, its own default indexes"
 
@@ -96,8 +101,18 @@ class LightwaveSide:
         self._node.start()
         try:
             self._node.allow_passwords_in_the_clear()
+            self._keep_hashes()
         finally:
             self._node.stop()
+
+    def _keep_hashes(self) -> None:
+        """slapd's stay as they are, too; upgrades would be a case of their own."""
+        policy = f"cn=password and lockout policy,{people.SUFFIX}"
+        change = [(wire.REPLACE, "lwPasswordUpgradeHashes", [b"FALSE"])]
+        with self._node.local_administrator() as administrator:
+            answer = administrator.ask(wire.modify(policy, change))
+            if answer.code:
+                raise RuntimeError(f"the policy can't be changed: {answer.code} {answer.diagnostic}")
 
     @property
     def port(self) -> int:
