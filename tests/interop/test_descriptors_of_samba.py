@@ -102,6 +102,8 @@ def test_openldap_tools(target: Target, unit: str, short_folder: Path) -> None:
     shown = tools.ok("ldapsearch", "-o", "ldif-wrap=no", *base, "vmwAclString")
     assert "D:AI(A;;LCRP;;;AU)" in shown
     assert "O:BAG:BA" in shown
+    only = tools.ok("ldapsearch", "-E", "!1.2.840.113556.1.4.801=::MAMCAQQ=", *base, "vmwAclString")
+    assert "vmwAclString: D:AI(A;;LCRP;;;AU)" in only
     for value in ("", "=::MAA=", "=::MAMCAQ=="):
         assert tools("ldapsearch", "-E", f"1.2.840.113556.1.4.801{value}", *base).code == 2
     root = tools.ok("ldapsearch", "-b", "", "-s", "base", "supportedControl")

@@ -16,6 +16,7 @@ from lightwave.directory.access.membership import membership, sid_of
 from lightwave.directory.access.rights import Right
 from lightwave.directory.access.sid import format_sid
 from lightwave.directory.access.token import AuthenticatedBy, Token
+from lightwave.directory.ldap.controls import Control
 from lightwave.directory.ldap.messages import (
     AddRequest,
     DeleteRequest,
@@ -25,6 +26,7 @@ from lightwave.directory.ldap.messages import (
     ModifyRequest,
 )
 from lightwave.directory.ldap.result import ResultCode
+from lightwave.directory.ldap.update_controls import TREE_DELETE
 from lightwave.directory.operations.outcome import Outcome
 from lightwave.directory.operations.ports import WriteRequest
 
@@ -114,6 +116,17 @@ def test_neg_107_a_delegate_raises_nobody(directory: Directory) -> None:
     for group in (GRANTING, ADMINISTRATORS):
         for member in (HELPER, USER, PLAIN):
             assert write(directory, change(group, "member", member, kind=kind.ADD)).code in REFUSED
+
+
+def test_neg_107_nor_deletes_him_with_the_tree(directory: Directory) -> None:
+    context = replace(
+        directory.context(controls=(Control(TREE_DELETE, True, None),)), token=token(directory, HELPER)
+    )
+    assert directory.write(DeleteRequest(UNIT), context).code in REFUSED
+    assert directory.exists(ROOT)
+    assert directory.modify(GRANTING, ("delete", "member", ROOT)).code == 0
+    assert directory.delete(GRANTING).code == 0
+    assert directory.write(DeleteRequest(UNIT), context).code == 0
 
 
 def test_neg_107_nor_himself(directory: Directory) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from lightwave.directory.access.decision import decide
+from lightwave.directory.access.protection import is_protected
 from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.messages import DeleteRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
@@ -109,9 +110,9 @@ def check_entry(
 ) -> None:
     """Raises DirectoryError when the requester may not delete the entry, or nobody may; children don't matter.
 
-    may_all: he has the right to delete the tree that it is in.
+    may_all: he has the right to delete the tree that it is in; protected accounts are judged each.
     """
-    if not may_all:
+    if not may_all or (not context.token.administers(tenant) and is_protected(txn, tenant, entry_id)):
         delete.check_access(txn, schema, context, tenant, entry_id, record)
     reason = ""
     if record.flags & CONTEXT:
