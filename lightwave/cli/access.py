@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from lightwave.cli.account_verbs import asked_of
-from lightwave.cli.administration import NodeOptions, address, asking, print_rows, say
+from lightwave.cli.administration import NodeOptions, address, asking, print_object, print_rows, say
 from lightwave.cli.options import print_json
 from lightwave.directory.access.presets import PRESETS
 
 _LINES = {"effect": "", "who": "who", "rights": "may", "on": "on", "appliesTo": "applies to", "from": "from"}
-_VERDICTS = {"answer": "", "right": "right", "reason": "because", "at": "written on", "ace": "entry"}
+_VERDICTS = {"answer": "granted", "right": "right", "reason": "because", "at": "written on", "ace": "entry"}
 
 EPILOG = (
     "\b\nPresets (or names of rights, separated by commas):\n"
@@ -73,7 +73,7 @@ def show(dn: str, sddl: bool, tenant: str | None, node: NodeOptions, as_json: bo
         }
         for one in found["entries"]
     ]
-    print_rows(rows, _LINES, False, nothing="Nobody may do anything with it.")
+    print_rows(rows, _LINES, False, nothing="Nobody may do anything with it.", folds=False)
 
 
 def _asked(
@@ -172,4 +172,7 @@ def explain(
         print_json(found)
         return
     rows = [{**one, "answer": "yes" if one["granted"] else "no"} for one in found["verdicts"]]
-    print_rows(rows, _VERDICTS, False)
+    if len(rows) == 1:
+        print_object(rows[0], _VERDICTS, False)
+    else:
+        print_rows(rows, _VERDICTS, False, folds=False)

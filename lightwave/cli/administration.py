@@ -168,11 +168,17 @@ def shown(value: object) -> str:
 
 
 def print_rows(
-    rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], as_json: bool, nothing: str = ""
+    rows: Iterable[Mapping[str, Any]],
+    columns: Mapping[str, str],
+    as_json: bool,
+    nothing: str = "",
+    *,
+    folds: bool = True,
 ) -> None:
     """A table, or the rows as they are in JSON.
 
-    columns: key of a row -> title. nothing: said (not in JSON) where there are no rows.
+    columns: key of a row -> title. nothing: said (not in JSON) where there are no rows. Without `folds` each row is
+    one line, however long: for the last column that holds a text.
     """
     found = list(rows)
     if as_json:
@@ -184,7 +190,7 @@ def print_rows(
         table.columns[0].no_wrap = True  # the name of a row, or its time, is what the eye looks for
         for row in found:
             table.add_row(*(Text(shown(row.get(key))) for key in columns))
-        _print(table)
+        _print(table, folds=folds)
     elif nothing:
         click.echo(nothing, err=True)
 
@@ -228,9 +234,13 @@ def new_password(path: Path | None, prompt: str = "New password") -> str:
     return password
 
 
-def _print(table: Table) -> None:
+_UNFOLDED = 4_096
+
+
+def _print(table: Table, *, folds: bool = True) -> None:
     """Without the blanks with which rich fills lines."""
-    console = Console(highlight=False) if sys.stdout.isatty() else Console(width=WIDTH, highlight=False)
+    width = _UNFOLDED if not folds else None if sys.stdout.isatty() else WIDTH
+    console = Console(width=width, highlight=False)
     with console.capture() as capture:
         console.print(table)
     click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))

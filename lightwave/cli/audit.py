@@ -119,7 +119,7 @@ def command(
                     click.echo(json.dumps(one, ensure_ascii=False) if as_json else _line(one))
             return
         rows = [one for page in pages for one in page]
-    print_rows(map(_row, rows), COLUMNS, False, nothing="There are no such events.")
+    print_rows(map(_row, rows), COLUMNS, False, nothing="There are no such events.", folds=False)
 
 
 def _pages(
