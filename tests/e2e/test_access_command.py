@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from urllib.parse import quote
+
 import pytest
 
 from commands import answer, invoke, succeed
+from http_client import ask, http_connection
 from node import Node
 from reference import wire
 from serving import person, signed_in, unit
@@ -100,6 +104,20 @@ def test_an_attribute_is_granted_and_denied(shared_node: Node, desk: str) -> Non
     access(shared_node, "revoke", "helper", ada)
     access(shared_node, "revoke", "helpers", desk)
     assert verdict(shared_node, *asked)["granted"] is False
+
+
+def test_one_may_ask_about_oneself_and_change_nothing(shared_node: Node, desk: str) -> None:
+    login = (f"helper@{shared_node.domain}", PASSWORD)
+    ada = quote(f"uid=ada,{desk}", safe="")
+    with closing(http_connection(shared_node)) as connection:
+        own = ask(connection, "GET", f"/v1/access/explain?who=helper&dn={ada}&right=write", None, login)
+        assert (own.status, own.json["verdicts"][0]["granted"]) == (200, False)
+        other = ask(connection, "GET", f"/v1/access/explain?who=boss&dn={ada}", None, login)
+        assert other.status == 403
+        change = {"dn": f"uid=ada,{desk}", "who": "helper", "what": "full"}
+        assert ask(connection, "POST", "/v1/access/grant", change, login).status == 403
+        assert ask(connection, "POST", "/v1/access/grant", {"dn": desk}, login).status in (400, 422)
+        assert ask(connection, "GET", f"/v1/access?dn={ada}").status == 401
 
 
 @pytest.mark.parametrize(
