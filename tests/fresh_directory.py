@@ -28,7 +28,7 @@ from lightwave.directory.operations.pipeline import WritePipeline
 from lightwave.directory.operations.plugins import default_plugins
 from lightwave.directory.operations.ports import Plugin, Prepare, WriteRequest
 from lightwave.directory.operations.schema_source import SchemaSource
-from lightwave.directory.operations.tree import Domain, create_tree
+from lightwave.directory.operations.tree import Domain, Tree, create_tree
 from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store import building
@@ -121,11 +121,26 @@ class Directory:
     ) -> None:
         self.time = START
         keyring, _ = Keyring.create(folder / "keyring")
-        self.store = Store.create(
+        store = Store.create(
             folder / "store", keyring, server=os.urandom(16), now=lambda: self.time, map_size=1 << 30
         )
-        with self.store.write() as txn:
-            self.tree = create_tree(txn, BUILTIN, Domain(BASE, "here"))
+        with store.write() as txn:
+            tree = create_tree(txn, BUILTIN, Domain(BASE, "here"))
+        self._begin(store, tree, preparers, plugins)
+
+    @classmethod
+    def over(cls, store: Store, tree: Tree, preparers: Sequence[Prepare] = ()) -> Directory:
+        """The same over a store that has such a tree."""
+        made = cls.__new__(cls)
+        made._begin(store, tree, preparers, ())
+        return made
+
+    def _begin(
+        self, store: Store, tree: Tree, preparers: Sequence[Prepare], plugins: Sequence[Plugin]
+    ) -> None:
+        self.time = START
+        self.store = store
+        self.tree = tree
         self.schemas = SchemaSource(BUILTIN)
         self.committer = ImmediateCommits(self.store)
         self.pipeline = WritePipeline(

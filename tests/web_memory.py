@@ -64,6 +64,9 @@ class MemoryTransport(StringTransport):
     def setTcpNoDelay(self, enabled: bool) -> None:  # noqa: N802
         """Nothing to delay."""
 
+    def setTcpKeepAlive(self, enabled: bool) -> None:  # noqa: N802
+        """Nothing to keep."""
+
 
 class Answered(NamedTuple):
     """One answer as a client reads it."""

@@ -21,6 +21,7 @@ BASE, ONE, SUBTREE = 0, 1, 2
 ADD, DELETE, REPLACE, INCREMENT = 0, 1, 2, 3
 
 BIND_RESPONSE, ENTRY, SEARCH_DONE, REFERENCE, EXTENDED_RESPONSE = 0x61, 0x64, 0x65, 0x73, 0x78
+INTERMEDIATE = 0x79
 
 
 def tlv(tag: int, content: bytes) -> bytes:
@@ -298,10 +299,10 @@ class Connection:
                 entries.append(decode_entry(content))
             elif tag == REFERENCE:
                 references.append([url for _, url in elements(content)])
-            elif tag != 0x79:
+            elif tag != INTERMEDIATE:
                 answer = decode_result(tag, content)
                 answer.entries, answer.references = entries, references
-                answer.controls = _decode_controls(answer_controls)
+                answer.controls = decode_controls(answer_controls)
                 return answer
 
     def _receive_message(self) -> bytes:
@@ -328,7 +329,7 @@ class Connection:
                 return content
 
 
-def _decode_controls(content: bytes) -> dict[str, bytes | None]:
+def decode_controls(content: bytes) -> dict[str, bytes | None]:
     found: dict[str, bytes | None] = {}
     for _, one in elements(content):
         parts = list(elements(one))

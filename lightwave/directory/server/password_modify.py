@@ -12,6 +12,7 @@ from lightwave.directory.ldap.dn import DNSyntaxError
 from lightwave.directory.ldap.extended import decode_password_modify, encode_generated_password
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.drafts import PasswordModifyRequest
+from lightwave.directory.operations.gather import visible
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.identity.generated_passwords import generate_password
 from lightwave.identity.names import find_by_dn, find_identity
@@ -20,7 +21,9 @@ from lightwave.identity.password_rules import NOBODY, PasswordRefused
 from lightwave.identity.policies import DEFAULT, policy_of
 
 if TYPE_CHECKING:
+    from lightwave.directory.schema.schema import Schema
     from lightwave.directory.server.connection import LDAPConnection
+    from lightwave.directory.store.reading import ReadTransaction
 
 
 def password_request(
@@ -58,7 +61,7 @@ def _made(connection: LDAPConnection, dn: bytes) -> bytes:
             found = find_by_dn(txn, schema, dn)
         except (DNSyntaxError, InvalidValue):
             found = None
-        if found is not None:
+        if found is not None and _sees(connection, txn, schema, found):
             policy, owner = policy_of(txn, schema, *found), owner_of_entry(txn, schema, *found)
     try:
         return generate_password(service.random_bytes, policy, owner)
@@ -96,4 +99,13 @@ def name_of(connection: LDAPConnection, identity: bytes) -> bytes:
         except (DNSyntaxError, InvalidValue):
             pass
         found = find_identity(txn, schema, identity.decode("utf-8", "replace"))
-        return identity if found is None else txn.dn(*found)
+        if found is None or not _sees(connection, txn, schema, found):
+            return identity  # whom he may not see is nobody
+        return txn.dn(*found)
+
+
+def _sees(
+    connection: LDAPConnection, txn: ReadTransaction, schema: Schema, account: tuple[int, int]
+) -> bool:
+    """Whether the connection's bearer sees an account; nothing about others is to be told apart."""
+    return visible(txn, schema, connection.context(), *account, txn.record(*account)) is not None
