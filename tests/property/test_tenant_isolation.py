@@ -113,6 +113,10 @@ def fill(client: Client, domain: str, people: list[str], mark: bytes) -> None:
     group = {"objectClass": [b"group"], "cn": [b"staff"], "sAMAccountName": [b"staff"]}
     add(client, f"cn=staff,{unit}", group | {"member": [first.encode()]})
     done(client, wire.modify(first, [(wire.ADD, "manager", [second.encode()])]))
+    there = {"objectClass": [b"referral", b"extensibleObject"], "ref": [b"ldap://" + mark + b".example/"]}
+    add(client, f"cn=there,{unit}", there | {"cn": [b"there"]})
+    alias = {"objectClass": [b"alias", b"extensibleObject"], "aliasedObjectName": [first.encode()]}
+    add(client, f"cn=alias,{unit}", alias | {"cn": [b"alias"]})
     add(client, f"cn=gone,{unit}", {"objectClass": [b"container"], "cn": [b"gone"]})
     done(client, wire.delete(f"cn=gone,{unit}"))
 
@@ -205,7 +209,9 @@ def known_of(memory: Memory, token: Token) -> tuple[list[str], list[bytes], byte
     (_, (_, cookie)) = wire.elements(next(wire.elements(first.controls[PAGED] or b""))[1])
     names, values = [], []
     deleted = wire.control(SHOW_DELETED, True)
-    for dn, attributes in client.answer(wire.search(OTHERS, attributes=["*", "+"]), [deleted]).entries:
+    manage = wire.control(MANAGE_DSA_IT, True)
+    everything = client.answer(wire.search(OTHERS, attributes=["*", "+"]), [deleted, manage])
+    for dn, attributes in everything.entries:
         text = dn.decode()
         names.append(text)
         if text.startswith(("cn=eve", "cn=staff", "cn=gone")):
@@ -505,7 +511,12 @@ def ways(name: str, value: bytes) -> Iterator[tuple[str, bytes, tuple[bytes, ...
     deleted = (wire.control(SHOW_DELETED, True),)
     for scope in (wire.BASE, wire.ONE, wire.SUBTREE):
         yield f"search {scope}", wire.search(name, scope, attributes=everything), ()
+        for deref in (2, 3):
+            yield f"dereferencing {scope}", wire.search(name, scope, deref=deref), ()
         yield f"deleted {scope}", wire.search(name, scope, attributes=everything), deleted
+    unsortable = wire.control(SORT, True, wire.sequence(wire.sequence(wire.text("member"))))
+    yield "sort", wire.search(name, wire.BASE), (unsortable,)
+    yield "below", wire.search(f"cn=x,{name}", wire.BASE), ()
     yield "member of", wire.search(MINE, filter=("equal", "memberOf", name.encode())), ()
     yield "in chain", wire.search(MINE, filter=chain), ()
     for attribute in ("cn", "objectSid", "userPrincipalName", "mail", "objectGUID"):

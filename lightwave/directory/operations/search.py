@@ -93,7 +93,7 @@ class Searches:
     def __init__(self, store: Store, monotonic: Callable[[], float]) -> None:
         self.monotonic = monotonic
         self._descriptors = descriptors_of(store)
-        self._judged: dict[tuple[frozenset[Sid], int, int], AttributeSet] = {}
+        self._judged: dict[tuple[frozenset[Sid], int, int, int], AttributeSet] = {}
         self._judged_in = -1
         self._tables = AttributeTables()
         self.subentries = SubentryIds()
@@ -153,9 +153,9 @@ class Searches:
             self._judged.clear()
             self._judged_in = txn.id
         if record is None or not record.descriptor:
-            key = (token.sids, 0, entry_id)
-        else:  # entries of one parent and one descriptor of their own are judged alike
-            key = (token.sids, record.descriptor, record.parent)
+            key = (token.sids, tenant, 0, entry_id)
+        else:  # those of one parent and one descriptor of their own are judged alike
+            key = (token.sids, tenant, record.descriptor, record.parent)
         found = self._judged.get(key)
         if found is None:
             found = self._judge(txn, schema, token, tenant, entry_id, record) or NONE
@@ -418,7 +418,7 @@ class Search:
 
     def check_visible(self, txn: ReadTransaction) -> None:
         """Raises DirectoryError noSuchObject when the requester may not see the base."""
-        if self._readable(txn, self._tenant, self._base) is None:
+        if self._event is None and self._readable(txn, self._tenant, self._base) is None:
             raise self._unseen(txn, self._tenant, self._base)
 
     def encode(self, txn: ReadTransaction, entry_id: int) -> bytes | None:

@@ -63,6 +63,9 @@ def shape_search(
 
     def again(later: ReadTransaction) -> Search:
         search = make(later)
+        search.check_visible(
+            later
+        )  # before anything else is refused: nothing is told of a base that is not seen
         _select(search, schema, values)
         rights = values.get(EFFECTIVE_RIGHTS)
         if isinstance(rights, EffectiveRights):

@@ -104,8 +104,6 @@ def name_of(connection: LDAPConnection, identity: bytes) -> bytes:
         return txn.dn(*found)
 
 
-def _sees(
-    connection: LDAPConnection, txn: ReadTransaction, schema: Schema, account: tuple[int, int]
-) -> bool:
+def _sees(connection: LDAPConnection, txn: ReadTransaction, schema: Schema, account: tuple[int, int]) -> bool:
     """Whether the connection's bearer sees an account; nothing about others is to be told apart."""
     return visible(txn, schema, connection.context(), *account, txn.record(*account)) is not None
