@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from weakref import WeakKeyDictionary
 
+from lightwave.directory.access.membership import is_foreign_principal
 from lightwave.directory.access.tenant_state import GENERATION as TENANTS
 from lightwave.directory.access.tenant_state import TenantState, tenant_state
 from lightwave.directory.access.token import AuthenticatedBy, Token
@@ -82,6 +83,10 @@ def check_record(
     """
     if record.flags & TOMBSTONE or (record.expires and record.expires <= at * 1000):
         raise NotLive("the entry is deleted")
+    if is_foreign_principal(
+        txn, record
+    ):  # whoever could sign in as one would be its account in all other tenants
+        raise NotLive("it stands for an account of another tenant")
     until = record.expires / 1000 if record.expires else math.inf
     numbers = record.numbers()
     for oid, check in _checks_of(schema):

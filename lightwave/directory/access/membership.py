@@ -76,7 +76,7 @@ def foreign_membership(txn: ReadTransaction, tenant: int, sid: Sid) -> Membershi
     if known is None:
         known = NOBODY
         for entry_id in entries_of_sid(txn, tenant, sid):
-            if _is_foreign_principal(txn, txn.record(tenant, entry_id)):
+            if is_foreign_principal(txn, txn.record(tenant, entry_id)):
                 found = _gather(txn, tenant, entry_id)
                 if len(found.entry_ids) > 1:
                     known = found
@@ -170,7 +170,8 @@ def _primary_group(txn: ReadTransaction, tenant: int, record: Record) -> int | N
     return found[0] if found else None
 
 
-def _is_foreign_principal(txn: ReadTransaction, record: Record) -> bool:
+def is_foreign_principal(txn: ReadTransaction, record: Record) -> bool:
+    """Whether an entry stands for an account of another tenant, whose SID it has."""
     number = txn.attribute_number(OBJECT_CLASS)
     return number is not None and any(
         value.decode("ascii", "replace").casefold() == "foreignsecurityprincipal"

@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from customers import SECRET, make, manager, prepare, sign_in
+from customers import HASHING, SECRET, make, manager, prepare, sign_in
 from customers import new_guid as guid_of_nothing
 from fresh_directory import Directory, ImmediateThreads
 from lightwave.directory.access.membership import sid_of
 from lightwave.directory.access.sid import format_sid
 from lightwave.directory.access.tenant_state import TenantState, tenant_state
+from lightwave.directory.ldap.messages import AddRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.root_dse import ServerFacts, root_dse_values
 from lightwave.directory.store import layout, tenant_removal
@@ -437,6 +439,25 @@ def test_operators_are_named_by_sid_or_are_there_to_be_named(directory: Director
     assert directory.modify(group, ("add", "member", f"cn=Administrator,{USERS}")).code is ResultCode.SUCCESS
     with directory.store.read() as txn:
         assert find_operator(txn, directory.schemas.current(txn), "Administrator") == administrator
+
+
+def test_neg_103_nobody_is_an_account_of_another_tenant_by_signing_in_as_what_stands_for_it(
+    directory: Directory,
+) -> None:
+    """A tenant's administrator makes a foreignSecurityPrincipal of an operator's SID, and gives it a password."""
+    make(directory, "acme.example")
+    with directory.store.read() as txn:
+        sid = sid_of(txn, txn.record(SYSTEM_TENANT, directory.tree.administrator))
+    assert sid is not None
+    principal = f"cn={format_sid(sid)},cn=ForeignSecurityPrincipals,dc=acme,dc=example"
+    request = AddRequest(principal.encode(), (("objectClass", (b"foreignSecurityPrincipal",)),))
+    asked = replace(directory.context(), token=sign_in(directory, "Administrator@acme.example"))
+    assert directory.write(request, asked).code is ResultCode.SUCCESS
+    tenant, entry_id = directory.find(principal)
+    blob = prepare_password(SECRET, HASHING)
+    with directory.store.write() as txn:
+        set_password(txn, tenant, entry_id, blob, txn.begin_change())
+    refused(directory, principal)
 
 
 # --- many
