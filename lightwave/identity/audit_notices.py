@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from lightwave.directory.access.decision import who
 from lightwave.directory.access.token import Token
 from lightwave.directory.ldap.dn import DNSyntaxError
 from lightwave.directory.ldap.messages import AddRequest, DeleteRequest, ModifyDNRequest, ModifyRequest
@@ -113,11 +114,11 @@ class AuditNotices:
         """Somebody was not let in. detail: why, for administrators; never a secret."""
         known = claimed is not None and claimed.entry_id is not None
         tenant = claimed.tenant if claimed is not None and known else SYSTEM_TENANT
-        who: object = None
+        called: object = None
         if claimed is not None:
-            who = claimed.entry_id if known else claimed.name[:256]
+            called = claimed.entry_id if known else claimed.name[:256]
         event = _sign_in(self._now(), tenant, NOBODY, way, detail)._replace(outcome=outcome)
-        if self._is_repeated((tenant, who, Action.SIGN_IN, outcome, way.protocol), way.peer, event):
+        if self._is_repeated((tenant, called, Action.SIGN_IN, outcome, way.protocol), way.peer, event):
             return
         self._note(event._replace(actor=self._claimed(claimed)))
 
@@ -140,7 +141,7 @@ class AuditNotices:
             place = _tenant_of(txn, schema, dn)
             if place is None:
                 dn = b""
-            elif place and outcome.code is not ResultCode.NO_SUCH_OBJECT and not token.is_anonymous:
+            elif outcome.code is not ResultCode.NO_SUCH_OBJECT and _is_known_in(txn, token, place, outcome):
                 # Of what one may not see, another tenant's audit tells nothing: it is the matter of who asked.
                 event = event._replace(tenant=place)
         self._note(event._replace(target=Subject(b"", dn), detail=_names(schema, request)))
@@ -284,6 +285,21 @@ def _tenant_of(txn: ReadTransaction, schema: Schema, dn: bytes) -> int | None:
         return error.matched_tenant
     except (InvalidValue, DNSyntaxError):
         return None
+
+
+def _is_known_in(txn: ReadTransaction, token: Token, place: int, outcome: Outcome) -> bool:
+    """Whether a tenant may be told who asked: it is his own, or has let him in.
+
+    A request can be refused before anybody looks whether its entry is there: that names no stranger to another tenant,
+    nor may it be missing from the audit of his own, by which he would know what there is.
+    """
+    if token.is_anonymous or not place:
+        return False
+    if token.tenant == place or token.bypass:
+        return True
+    if place == SYSTEM_TENANT:
+        return outcome.code is ResultCode.INSUFFICIENT_ACCESS_RIGHTS
+    return bool(who(txn, token, place).sids)
 
 
 def _names(schema: Schema, request: object) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from customers import make, sign_in
 from fresh_directory import Directory
 from lightwave.directory.access.token import ANONYMOUS
 from lightwave.directory.ldap.messages import DeleteRequest, Modification, ModifyKind, ModifyRequest
@@ -157,6 +158,31 @@ def test_what_another_tenant_may_not_know_stays_with_who_asked(world: World) -> 
     with directory.store.read() as txn:
         (one,) = events(txn, second, directory.store.server_number)
     assert one.event.outcome == ResultCode.NO_SUCH_OBJECT.label
+
+
+def test_neg_103_a_request_that_is_malformed_names_its_asker_to_no_other_tenant(world: World) -> None:
+    """It is refused before anybody asks whether he may see the entry: in his own audit, be the name anybody's."""
+    directory = world.directory
+    mine, others = make(directory, "acme.example"), make(directory, "beta.example")
+    asked = replace(directory.context(), token=sign_in(directory, "Administrator@acme.example"))
+    change = Modification(ModifyKind.REPLACE, "noSuchThing", (b"x",))
+    places = ("dc=beta,dc=example", "dc=lightwave,dc=local", "dc=nobodys,dc=example", "dc=acme,dc=example")
+    for place in places:
+        world.pipeline.submit(
+            asked,
+            ModifyRequest(f"cn=Administrator,cn=Users,{place}".encode(), (change,)),
+            lambda outcome: None,
+        )
+        world.wait(audit_notices.INTERVAL + 1)
+
+    def refusals(tenant: int) -> list[str]:
+        with directory.store.read() as txn:
+            found = [one.event for one in events(txn, tenant, directory.store.server_number)]
+        label = ResultCode.UNDEFINED_ATTRIBUTE_TYPE.label
+        return [one.target.dn.decode().partition("cn=Users,")[2] for one in found if one.outcome == label]
+
+    assert refusals(mine) == list(places)
+    assert refusals(others) == refusals(directory.tree.tenant) == []
 
 
 def test_a_full_store_loses_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
