@@ -171,3 +171,25 @@ def test_administrators_and_the_account_itself_are_not_held_back(directory: Dire
     assert theirs.allows(Right.WRITE_DAC)
     assert helped.allows(Right.READ_PROPERTY)
     assert not helped.allows(Right.WRITE_DAC)
+
+
+def test_neg_107_nobody_has_been_another(directory: Directory) -> None:
+    """A SID in sIDHistory counts wherever it is honoured: values go, and none come."""
+    history = sid(directory, ROOT).encode()
+    refused = ResultCode.UNWILLING_TO_PERFORM
+    asked = directory.context()  # an administrator
+    assert directory.write(change(USER, "sIDHistory", history), asked).code is refused
+    attributes = (("objectClass", (b"user",)), ("sn", (b"x",)), ("sIDHistory", (history,)))
+    assert directory.write(AddRequest(b"cn=new," + UNIT, attributes), asked).code is refused
+    assert directory.write(change(USER, "sIDHistory"), asked).code is ResultCode.SUCCESS
+
+
+def test_neg_107_what_the_server_needs_it_says_itself(directory: Directory) -> None:
+    """Else an administrator deletes what accounts are made of, the domain's RID manager."""
+    manager = b"cn=RID Manager$,cn=System," + BASE
+    refused, asked = ResultCode.UNWILLING_TO_PERFORM, directory.context()
+    for values in ((b"FALSE",), ()):
+        assert directory.write(change(manager, "isCriticalSystemObject", *values), asked).code is refused
+    assert directory.write(change(manager, "isCriticalSystemObject", b"TRUE"), asked).code == 0
+    attributes = (("objectClass", (b"container",)), ("isCriticalSystemObject", (b"TRUE",)))
+    assert directory.write(AddRequest(b"cn=mine," + UNIT, attributes), asked).code is refused

@@ -33,6 +33,7 @@ USER: Final = "1.2.840.113556.1.5.9"
 COMPUTER: Final = "1.2.840.113556.1.3.30"
 GROUP: Final = "1.2.840.113556.1.5.8"
 RID_MANAGER: Final = "1.2.840.113556.1.5.83"
+SID_HISTORY: Final = "1.2.840.113556.1.4.609"
 SECURITY_PRINCIPAL: Final = "1.2.840.113556.1.5.6"
 FOREIGN_PRINCIPAL: Final = "1.2.840.113556.1.5.76"
 WITH_SID: Final = frozenset((USER, GROUP, SECURITY_PRINCIPAL))
@@ -46,6 +47,8 @@ class Identifiers:
         if FOREIGN_PRINCIPAL in draft.classes:
             _name_foreigner(txn, draft)
             return
+        if not (draft.restored or draft.revived) and any(one.key == SID_HISTORY for one in draft.attributes):
+            raise _no_history()
         if RID_MANAGER in draft.classes and not draft.restored:
             raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "a domain has one RID manager")
         description = sid_description(draft.schema)
@@ -70,6 +73,9 @@ class Identifiers:
         """A SID stays; what a primary group gives is current from this commit on."""
         if OBJECT_SID in draft.edits:
             raise _refused()
+        history = draft.edits.get(SID_HISTORY)
+        if history is not None and not set(history.after) <= set(history.before):
+            raise _no_history()
         if AVAILABLE_POOL in draft.edits:
             _check_pool(draft)
         if OBJECT_CLASS in draft.edits and not WITH_SID.isdisjoint(draft.classes):
@@ -97,6 +103,11 @@ class Identifiers:
 
 def _refused() -> DirectoryError:
     return DirectoryError(ResultCode.CONSTRAINT_VIOLATION, "objectSid: no user modification allowed")
+
+
+def _no_history() -> DirectoryError:
+    """A SID of another's would be one's own wherever it is honoured: here it is removed only (3.1.1.5.3.2)."""
+    return DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "sIDHistory: values are only removed")
 
 
 def _check_pool(draft: DraftModify) -> None:

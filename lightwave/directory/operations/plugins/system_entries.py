@@ -27,6 +27,12 @@ def is_critical(txn: ReadTransaction, record: Record, classes: frozenset[str]) -
     return number is not None and record.values(number) == [b"TRUE"]
 
 
+def _server_says() -> DirectoryError:
+    return DirectoryError(
+        ResultCode.UNWILLING_TO_PERFORM, "isCriticalSystemObject: the server says which entries it needs"
+    )
+
+
 def _check_place(
     txn: ReadTransaction, draft: DraftEntry | DraftRename, superior: NormalisedDN, parent: int
 ) -> None:
@@ -42,10 +48,15 @@ class SystemEntries:
         """There is one subschema subentry."""
         if SUBSCHEMA_CLASS in draft.classes:
             raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "there is one subschema subentry")
+        if not (draft.restored or draft.revived) and any(one.key == CRITICAL for one in draft.attributes):
+            raise _server_says()
         _check_place(txn, draft, draft.name[1:], draft.parent)
 
     def on_modify(self, txn: WriteTransaction, context: Context, draft: DraftModify) -> None:
-        """Nothing: what such entries hold may change."""
+        """What such entries hold may change, but not that they are such."""
+        edit = draft.edits.get(CRITICAL)
+        if edit is not None and edit.before != edit.after:
+            raise _server_says()
 
     def on_rename(self, txn: WriteTransaction, context: Context, draft: DraftRename) -> None:
         """Another spelling of the same name is allowed."""
