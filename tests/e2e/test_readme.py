@@ -40,7 +40,7 @@ def tour() -> list[Step]:
 def plain(line: str) -> str:
     """A line without what differs from run to run: identifiers, durations, rates, padding."""
     line = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", line.strip())
-    line = re.sub(r"[\d,.]+ m?s\b|[\d,]+/s", "TIME", line)
+    line = re.sub(r"[\d,.]+ m?s\b|[\d,]+/s|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME", line)
     return re.sub(r"\s+", " ", line)
 
 
