@@ -190,7 +190,7 @@ class Node:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=None if cpus is None else lambda: os.sched_setaffinity(0, cpus),
+                preexec_fn=lambda: _begin(cpus),
             )
         while time.monotonic() < began + timeout:
             if re.search(rb"\bready\b", self.log.read_bytes()[seen:]):
@@ -244,6 +244,13 @@ class Node:
                     raise NodeError(f"lwAllowInsecureAuthentication: {answer.code} {answer.diagnostic}")
             if len(found.entries) != 1:
                 raise NodeError(f"{len(found.entries)} entries of class lwNode")
+
+
+def _begin(cpus: set[int] | None) -> None:
+    """In the server's process. Tests that a shell runs in the background inherit that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if cpus is not None:
+        os.sched_setaffinity(0, cpus)
 
 
 def _copy_sparse(source: str, target: str) -> None:
