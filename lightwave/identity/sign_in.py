@@ -386,6 +386,8 @@ class SignIns:
         """Write the failures that were gathered, and call `then`."""
         self._scheduled = False
         if self._writing or not self._gathered:
+            if not self._writing:
+                self._release()  # what they wait for was taken back
             then()
             return
         digests = list(self._gathered)[:MOST_WRITTEN]
@@ -408,10 +410,13 @@ class SignIns:
         self._writing = {}
         for one in batch.values():
             self._uncount(one.attempt, one.wrong)
+        self._release()
+        self._schedule()
+
+    def _release(self) -> None:
         waiting, self._waiting = self._waiting, []
         for complete in waiting:
             complete()
-        self._schedule()
 
     def _forget(self, attempt: Attempt, account: tuple[int, int]) -> None:
         def apply(txn: WriteTransaction) -> None:

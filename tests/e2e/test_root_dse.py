@@ -55,6 +55,11 @@ GOOD_CONTROL_VALUES |= {
     "1.3.6.1.4.1.4203.666.5.12": None,  # relax rules (draft-zeilenga-ldap-relax-03)
     "1.3.6.1.1.21.2": b"none that's open",  # transaction specification (RFC 5805)
 }
+GOOD_CONTROL_VALUES |= {
+    "1.3.6.1.4.1.42.2.27.8.5.1": None,  # password policy (draft-behera-ldap-password-policy-10)
+    "1.2.840.113556.1.4.801": wire.sequence(wire.integer(7)),  # SD flags (MS-ADTS 3.1.1.3.4.1.11)
+    "1.3.6.1.4.1.42.2.27.9.5.2": b"dn:cn=Administrator,cn=Users,dc=example,dc=com",  # get effective rights
+}
 # Controls that go with updates: the update, and what it ends in when nothing is in its way.
 NOTHING_CHANGES = wire.modify("cn=Users,dc=example,dc=com", [(wire.REPLACE, "seeAlso", [])])
 UPDATES = {

@@ -358,6 +358,21 @@ def remember_former(world: World, *clear: bytes) -> None:
             set_password(txn, accounts.tenant, accounts.ann, blob, txn.begin_change())
 
 
+def postpone_former(world: World) -> list[Callable[[], None]]:
+    """From now on nobody asks whether it was a former password until these are called."""
+    later: list[Callable[[], None]] = []
+    run = world.signing._threads.run
+
+    def after_the_answer(work: Any, done: Any, peer: str = "", admit: Any = None) -> None:
+        if admit is None:
+            later.append(lambda: run(work, done, peer))
+        else:
+            run(work, done, peer, admit)
+
+    world.signing._threads.run = after_the_answer  # type: ignore[method-assign]
+    return later
+
+
 def test_a_former_password_is_no_guess(world: World) -> None:
     """As Active Directory has it for the last two: a device that has not heard of the change locks nobody out."""
     remember_former(world, b"last", b"the one before", b"long ago")
@@ -372,16 +387,7 @@ def test_a_former_password_that_was_counted_already_is_taken_back(world: World) 
     """Its hash may take longer than the counting: then the lock that it brought about goes too."""
     remember_former(world, b"last")
     world.fail(DEFAULT.max_failures - 1, peer=from_anywhere)
-    later: list[Callable[[], None]] = []
-    run = world.signing._threads.run
-
-    def after_the_answer(work: Any, done: Any, peer: str = "", admit: Any = None) -> None:
-        if admit is None:
-            later.append(lambda: run(work, done, peer))
-        else:
-            run(work, done, peer, admit)
-
-    world.signing._threads.run = after_the_answer  # type: ignore[method-assign]
+    later = postpone_former(world)
     world.ask(ANN, b"last", ELSEWHERE)
     world.timers.advance(1)
     assert world.lockout_time(world.accounts.ann)[0] != b"0"
@@ -390,3 +396,17 @@ def test_a_former_password_that_was_counted_already_is_taken_back(world: World) 
     assert world.lockout_time(world.accounts.ann) == [b"0"]
     assert world.computed(world.accounts.ann, "badPwdCount") == [b"%d" % (DEFAULT.max_failures - 1)]
     assert isinstance(world.ask(ANN, SECRET, "192.0.2.200:1")[0], Authenticated)
+
+
+def test_a_success_does_not_wait_for_a_failure_that_was_taken_back(world: World) -> None:
+    """It is never written, so nothing that waits for it would be told."""
+    remember_former(world, b"last")
+    later = postpone_former(world)
+    assert isinstance(world.begin(ANN, b"last")[0], AuthenticationFailed)
+    heard = world.begin(ANN, SECRET)
+    assert heard == []
+    for work in later:
+        work()
+    world.timers.advance(1)
+    assert isinstance(heard[0], Authenticated)
+    assert world.computed(world.accounts.ann, "badPwdCount") == []
