@@ -84,7 +84,7 @@ def test_neg_008_connections_beyond_the_limit_are_refused(node: Node) -> None:
     with ExitStack() as stack:
         held = [stack.enter_context(connect(node)) for _ in range(5)]
         assert all(root_dse(one).code == 0 for one in held)
-        with pytest.raises(wire.ServerClosed):
+        with pytest.raises((wire.ServerClosed, ConnectionResetError)):  # perhaps before connect returns
             root_dse(stack.enter_context(connect(node)))
         assert root_dse(held[0]).code == 0
 
