@@ -117,7 +117,7 @@ def test_neg_012_unknown_names_wrong_passwords_and_locked_accounts_look_and_last
         for _ in range(10):
             assert connection.ask(wire.bind(undelayed, "wrong")).code == INVALID_CREDENTIALS
         assert until(lambda: connection.ask(wire.bind(undelayed, PASSWORD)).code == INVALID_CREDENTIALS)
-        for _ in range(3):  # what disturbs a machine for a while must not decide
+        for _ in range(6):  # what disturbs a machine for a while must not decide
             taken: tuple[list[float], ...] = ([], [], [])
             gc.disable()
             try:
