@@ -70,7 +70,8 @@ class WakingCommits(ImmediateCommits):
 class Memory:
     """A service over a store."""
 
-    def __init__(self, store: Store, now: float) -> None:
+    def __init__(self, store: Store, now: float, seed: bytes = b"") -> None:
+        """now: seconds since the epoch. seed: another for each service that writes to one store."""
         self.store = store
         self.clock = Clock()
         self.schemas = SchemaSource(BUILTIN)
@@ -100,7 +101,7 @@ class Memory:
         )
         audit = AuditNotices(store, self.committer, self.schemas, tell_time, later)
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(composition, "new_guid", Counted(b"guid"))
+            patched.setattr(composition, "new_guid", Counted(b"guid" + seed))
             pipeline = composition.write_pipeline(
                 store,
                 self.schemas,

@@ -490,7 +490,7 @@ def opened(worlds: Worlds, *, of_system: bool) -> Iterator[Pair]:
         for world in (worlds.full, worlds.begun if of_system else worlds.none):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=world.parent))) / "copy"
             shutil.copytree(world, folder)
-            memory = Memory(stack.enter_context(open_store(folder)), LATER)
+            memory = Memory(stack.enter_context(open_store(folder)), LATER, b"asked")
             tokens = (
                 [worlds.tokens[one] for one in who]
                 if of_system
