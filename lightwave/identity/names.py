@@ -4,8 +4,9 @@ RFC 4513 §5.2.1.8: `dn:` and `u:` mark which of both it is; without a mark, wha
 The forms of users' names are tried in the order of [MS-ADTS] 5.1.1.1.1, and the first that anybody has decides; it
 names somebody only when exactly one entry has it.
 
-    user@domain     userPrincipalName; then uid or sAMAccountName in that domain; then, where the tenant says so, mail
-    DOMAIN\\user     uid or sAMAccountName in the domain of this name, or of this first label where one tenant has it
+    user@domain     userPrincipalName; then sAMAccountName, then uid in that domain; then mail where the tenant says so
+    DOMAIN\\user     sAMAccountName, then uid in the domain of this name, or of this first label where one tenant
+                    has it
     user            the same in the system tenant
 
 The domain leads to the tenant through indexes (tenant_names.py), and all else is asked of that tenant alone. What
@@ -27,7 +28,8 @@ from lightwave.identity.tenant_names import Realm, find_labelled, find_realm, si
 
 MAX_NAME = 1_024
 """bytes"""
-_ACCOUNT_NAMES = ("uid", "sAMAccountName")
+_ACCOUNT_NAMES = ("sAMAccountName", "uid")
+"""the one that is unique first: nobody's `uid` takes a name from its owner"""
 _SYSTEM = Realm(SYSTEM_TENANT, ROOT)
 
 Found = tuple[int, int] | None
@@ -106,7 +108,11 @@ def _of_principal_name(txn: ReadTransaction, schema: Schema, name: str) -> set[t
 
 
 def _of_accounts(txn: ReadTransaction, schema: Schema, account: str, realm: Realm) -> set[tuple[int, int]]:
-    return {found for name in _ACCOUNT_NAMES for found in _with_value(txn, schema, name, account, realm)}
+    for name in _ACCOUNT_NAMES:
+        found = set(_with_value(txn, schema, name, account, realm))
+        if found:
+            return found
+    return set()
 
 
 def _with_value(

@@ -1,9 +1,11 @@
 """Who an account is, for decisions: its own SID and those of all groups that it belongs to.
 
-A group is an entry that names its members as `member`; groups nest, and each is visited once, so a cycle ends. An
-account also belongs to the group that its primaryGroupID names, which doesn't list it ([MS-ADTS] 3.1.1.4.5.19). A
-distribution group (a groupType without the security bit, [MS-ADTS] 2.2.12) gives its members nothing, nor do the
-groups that it is in. A group without a groupType or a SID passes on what it is in.
+A group is an entry of a class of groups that names its members as `member`; groups nest, and each is visited once, so a
+cycle ends. An entry of another class that has members all the same (extensibleObject lets it) gives them nothing:
+whoever may write an account would become it. An account also belongs to the group that its primaryGroupID names, which
+doesn't list it ([MS-ADTS] 3.1.1.4.5.19). A distribution group (a groupType without the security bit, [MS-ADTS] 2.2.12)
+gives its members nothing, nor do the groups that it is in. A group without a groupType or a SID passes on what it is
+in.
 
 Answers are remembered until the tenant's generation `groups` moves: with every member that comes or goes, and every
 change of a primaryGroupID or of a SID.
@@ -35,6 +37,14 @@ GROUP_TYPE: Final = "1.2.840.113556.1.4.750"
 OBJECT_CLASS: Final = "2.5.4.0"
 SECURITY_ENABLED: Final = 0x80000000
 
+_CLASSES: Final = frozenset(
+    {
+        *(b"group", b"1.2.840.113556.1.5.8"),
+        *(b"groupofnames", b"2.5.6.9"),
+        *(b"groupofmembers", b"1.3.6.1.1.1.2.18"),
+    }
+)
+"""names and OIDs of the classes of groups, case folded. They are structural: no other entry can take one on"""
 _REMEMBERED = 16_384
 
 
@@ -133,7 +143,10 @@ def security_groups(txn: ReadTransaction, tenant: int, entry_id: int) -> Iterato
 
 
 def is_security_group(txn: ReadTransaction, record: Record) -> bool:
-    """Whether what a group is granted its members have."""
+    """Whether it is a group, and what it is granted its members have."""
+    number = txn.attribute_number(OBJECT_CLASS)
+    if number is None or not any(one.lower() in _CLASSES for one in record.values(number)):
+        return False
     value = _first(txn, record, GROUP_TYPE)
     if value is None:
         return True

@@ -3,9 +3,9 @@
 Only explicit entries are taken: inherited ones are computed ([MS-ADTS] 6.1.3.3). What is written is what the SD flags
 control names; without it, the parts that the value has, so that `D:(…)` leaves the owner alone. Writing takes
 WRITE_DAC for the DACL, WRITE_OWNER for owner and group, an administrator of the tenant for the SACL (6.1.3.4); a part
-that stays as it was takes nothing, and administrators may always make themselves owners. One may give an entry to
-oneself and to a group that one is in; administrators to any account or group of the domain, and to those that every
-system knows.
+that stays as it was takes nothing where another may be written, and administrators may always make themselves owners.
+One may give an entry to oneself and to a group that one is in; administrators to any account or group of the domain,
+and to those that every system knows.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ if TYPE_CHECKING:
 Written = tuple["AttributeDescription", bytes]
 """a value of one of the two attributes"""
 
+_OF_DESCRIPTORS: Final = Right.WRITE_DAC | Right.WRITE_OWNER
 _OF_EVERY_SYSTEM: Final = ("S-1-5-32-", "S-1-5-18", "S-1-5-11")
 _TWICE: Final = "a descriptor is written once in a request: as nTSecurityDescriptor or as vmwAclString"
 
@@ -134,6 +135,8 @@ def changed_descriptor(
     merged = explicit_parts(merge_parts(present.descriptor, written, parts))
     _check_rights(txn, context, place.tenant, decision, present.descriptor, merged)
     if _plain(merged) == _plain(present.descriptor):
+        if not (decision.rights & _OF_DESCRIPTORS or may_touch_sacl(context.token, place.tenant)):
+            raise denied(context)  # even a write that changes nothing makes its author the last modifier
         return None
     above = None
     if not record.flags & CONTEXT:

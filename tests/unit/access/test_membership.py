@@ -115,6 +115,27 @@ def test_a_distribution_group_gives_nothing(directory: Directory) -> None:
     assert of(directory) == before
 
 
+@pytest.mark.parametrize("more", [(), (("add", "groupType", SECURITY),)], ids=["", "with a type"])
+def test_an_account_that_has_members_gives_them_nothing(
+    directory: Directory, more: tuple[tuple[str, str, bytes], ...]
+) -> None:
+    bob = f"cn=Bob,{USERS}"
+    directory.add(bob, objectClass="user", sAMAccountName="bob")
+    group(directory, "outer", bob)
+    before = of(directory)
+    classes, members = ("add", "objectClass", "extensibleObject"), ("add", "member", ANN)
+    assert directory.modify(bob, classes, members, *more).code is ResultCode.SUCCESS
+    assert of(directory) == before
+
+
+@pytest.mark.parametrize("name", ["groupOfNames", "2.5.6.9", "GROUPOFMEMBERS"])
+def test_groups_of_other_classes_pass_on_what_they_are_in(directory: Directory, name: str) -> None:
+    dn = f"cn=names,{USERS}"
+    assert directory.add(dn, objectClass=name, cn="names", member=ANN).code is ResultCode.SUCCESS
+    outer = group(directory, "outer", dn)
+    assert ids(directory, dn, outer) <= of(directory).entry_ids
+
+
 def test_ten_thousand_deep(directory: Directory) -> None:
     """Negative test 24."""
     tenant, users = directory.find(USERS)

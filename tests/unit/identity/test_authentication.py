@@ -246,8 +246,14 @@ def test_names_of_nobody(accounts: Accounts, name: str) -> None:
 
 
 def test_a_name_of_two_is_nobodys(accounts: Accounts) -> None:
-    accounts.set_attribute(accounts.bob, "sAMAccountName", [b"ann"])
+    accounts.set_attribute(accounts.bob, "uid", [b"ann"])
     assert refusal(accounts, PasswordClaim("ann", None, SECRET)) is Refusal.INVALID_CREDENTIALS
+
+
+def test_nobodys_uid_takes_a_name_that_is_unique_from_its_owner(accounts: Accounts) -> None:
+    accounts.set_attribute(accounts.bob, "uid", [b"ann.account"])
+    for name in ("ann.account", "ann.account@lightwave.local", "lightwave.local\\ann.account"):
+        assert sign_in(accounts, PasswordClaim(name, None, SECRET)).entry_id == accounts.ann
 
 
 def test_one_may_act_as_oneself(accounts: Accounts) -> None:

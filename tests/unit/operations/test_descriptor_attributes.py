@@ -179,6 +179,15 @@ def test_a_part_that_stays_as_it_was_takes_no_right(directory: Directory) -> Non
     assert sddl_in_force(directory, PERSON).startswith("O:BAG:BAD:P(A;;LCRPWPLORC")
 
 
+def test_neg_107_who_may_write_none_of_it_writes_nothing_new_either(directory: Directory) -> None:
+    describe(directory, PERSON, f"D:P(A;;RPWPRC;;;{WHO})")
+    ann = token_of(directory)
+    (whole,) = read(directory, BINARY, ann)
+    changed = directory.values(PERSON, "modifyTimestamp")
+    assert write(directory, (ModifyKind.REPLACE, BINARY, whole), token=ann).code is DENIED
+    assert directory.values(PERSON, "modifyTimestamp") == changed
+
+
 def test_only_the_parts_of_the_control_are_written(directory: Directory) -> None:
     text = "O:S-1-5-32-545" + LIST
     text += "(A;;WO;;;BA)"
