@@ -578,7 +578,7 @@ ALWAYS = ("acme's administrator", "system's administrator")
 
 
 @pytest.mark.parametrize("of_system", [False, True])
-def test_every_request_for_every_name(worlds: Worlds, of_system: bool) -> None:
+def test_neg_103_every_request_for_every_name(worlds: Worlds, of_system: bool) -> None:
     """Of every client; what succeeds happens in both copies."""
     names = [*OTHER_NAMES, *worlds.names]
     values = [*OTHER_VALUES, *worlds.values]
@@ -592,6 +592,33 @@ def test_every_request_for_every_name(worlds: Worlds, of_system: bool) -> None:
                         pair.ask(number, operation, controls, f"{kind} {name}")
                         asked += 1
     assert asked > 1000
+
+
+def test_changes_of_another_tenant_are_heard_by_nobody(worlds: Worlds) -> None:
+    """By no client that follows changes, while the other tenant works."""
+    followed = (
+        wire.control(PERSISTENT, True, wire.sequence(wire.integer(15), flag(False), flag(True))),
+        wire.control(SYNC, True, wire.sequence(wire.integer(3, 0x0A))),
+    )
+    who_am_i = wire.extended("1.3.6.1.4.1.4203.1.11.3")
+    with opened(worlds, of_system=False) as pair:
+        for number, who in enumerate(pair.who):
+            base = MINE if "acme" in who else SYSTEM
+            for control in followed:
+                pair.ask(number, wire.search(base, attributes=["cn"]), (control,), f"following {base}")
+        full, none = (side[0].memory for side in pair.clients)
+        owner = full.connect(replace(worlds.tokens["system's administrator"], bypass=True))
+        person_of = f"cn=eve,{USERS}{OTHERS}"
+        done(owner, wire.modify(person_of, [(wire.REPLACE, "description", [MARK])]))
+        done(owner, wire.modify_dn(person_of, "cn=eva", True))
+        done(owner, wire.delete(f"cn=eva,{USERS}{OTHERS}"))
+        with full.store.read() as snapshot, none.write() as txn:
+            burn(txn, snapshot.last_usn())
+        none.service.followers.wake()
+        for _ in range(3):
+            pair.ask(0, who_am_i, (), "who am I")
+            for memory in (full, none):
+                memory.clock.advance(1)
 
 
 @pytest.mark.parametrize("who", range(6))
