@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from lightwave.directory.access.token import Token
 from lightwave.directory.ldap.controls import Control
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
-from lightwave.directory.store.errors import DamagedRecord, StoreError, StoreFull
+from lightwave.directory.store.errors import DamagedRecord, StoreError, StoreFull, TooManyDescriptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,13 @@ def outcome_of(error: BaseException, correlation: str = "") -> Outcome:
         return Outcome(ResultCode.BUSY, message="the entry is being changed by others; try again")
     if isinstance(error, StoreFull):
         return Outcome(ResultCode.UNAVAILABLE, message="the store is full: nothing was changed", error=error)
+    if isinstance(
+        error, TooManyDescriptions
+    ):  # anybody can bring it about, so it is not logged as our failure
+        return Outcome(
+            ResultCode.UNWILLING_TO_PERFORM,
+            message="no further attribute options are taken: use those there are",
+        )
     if isinstance(error, DamagedRecord):
         return Outcome(ResultCode.OTHER, message="a stored record is damaged: run a check", error=error)
     if isinstance(error, StoreError):

@@ -17,6 +17,10 @@ class StoreFull(StoreError):
     """The map or the disk is full. What was acknowledged before is safe; reading goes on."""
 
 
+class TooManyDescriptions(StoreError):
+    """No number is left for a further attribute description."""
+
+
 class StoreBusy(StoreError):
     """Another process holds something that can't be shared, such as the last reader slot."""
 

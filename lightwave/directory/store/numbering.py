@@ -16,7 +16,13 @@ from lightwave.directory.store import clock, layout
 from lightwave.directory.store.audit_rows import put_events
 from lightwave.directory.store.batch_memory import BatchMemory
 from lightwave.directory.store.caches import Place
-from lightwave.directory.store.errors import EntryExists, NoSuchEntry, StoreError, store_error
+from lightwave.directory.store.errors import (
+    EntryExists,
+    NoSuchEntry,
+    StoreError,
+    TooManyDescriptions,
+    store_error,
+)
 from lightwave.directory.store.indexes import IndexDefinition, IndexDefinitions, IndexKind, load_definitions
 from lightwave.directory.store.layout import Counters, pack_id
 from lightwave.directory.store.reading import ReadTransaction
@@ -29,6 +35,10 @@ if TYPE_CHECKING:
     from lightwave.directory.store.environment import Store
 
 MAX_ATTRIBUTES = 60_000
+MAX_TAGGED = 10_000
+"""Numbers beyond this are for attributes without options alone: whoever may write any attribute of his own makes up
+options, and all tenants share the numbers
+"""
 
 
 @dataclass(slots=True)
@@ -216,8 +226,8 @@ class NumberingTransaction(ReadTransaction):
         if number is not None:
             return number
         counters = self._advance()
-        if counters.attribute >= MAX_ATTRIBUTES:
-            raise StoreError("too many different attribute descriptions")
+        if counters.attribute >= (MAX_TAGGED if ";" in key else MAX_ATTRIBUTES):
+            raise TooManyDescriptions("too many different attribute descriptions")
         counters.attribute += 1
         packed, meta = layout.pack_number(counters.attribute), self._databases.meta
         self.raw.put(layout.attribute_number_name(key), packed, db=meta)

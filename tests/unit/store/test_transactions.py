@@ -15,6 +15,7 @@ from lightwave.directory.store.errors import (
     NoSuchEntry,
     StoreError,
     StoreVersionError,
+    TooManyDescriptions,
 )
 from lightwave.directory.store.indexes import IndexKind, pattern_grams
 from lightwave.directory.store.record import DYNAMIC, HAS_LINKS, TOMBSTONE
@@ -486,6 +487,18 @@ def test_too_many_attribute_descriptions_are_refused(store: Store, monkeypatch: 
             transaction.number_for_key(f"1.2.3.{transaction.counters().attribute}")
         with pytest.raises(StoreError):
             transaction.number_for_key("1.2.4")
+
+
+def test_options_leave_numbers_to_what_has_none(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All tenants share the numbers, and everybody makes options up."""
+    with store.write() as transaction:
+        used = transaction.counters().attribute
+        monkeypatch.setattr("lightwave.directory.store.numbering.MAX_TAGGED", used + 1)
+        assert transaction.number_for_key("2.5.4.3;x-one") == used + 1
+        with pytest.raises(TooManyDescriptions):
+            transaction.number_for_key("2.5.4.3;x-more")
+        assert transaction.number_for_key("1.2.4") == used + 2
+        assert transaction.number_for_key("2.5.4.3;x-one") == used + 1
 
 
 def test_long_attribute_descriptions_are_told_apart(store: Store) -> None:
