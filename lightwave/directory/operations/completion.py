@@ -92,8 +92,9 @@ class Completion:
                 self._done = True
                 return False
         self._running = True
+        schemas = self._schemas.apart()  # a slice runs in the commit thread
         self._committer.submit_flat(
-            lambda txn: complete_slice(txn, self._schemas.current(txn), self._new_guid), self._finished
+            lambda txn: complete_slice(txn, schemas.current(txn), self._new_guid), self._finished
         )
         return True
 
