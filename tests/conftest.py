@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from node import Node
 
-settings.register_profile("test", deadline=None, max_examples=100)
-settings.register_profile("soak", deadline=None, max_examples=5_000)
+# How long an example takes, or its making, says more of what else the machine does than of the test.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("test", UNTIMED, max_examples=100)
+settings.register_profile("soak", UNTIMED, max_examples=5_000)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -56,7 +56,7 @@ def everything(connection: HTTPConnection) -> list[Any]:
     ]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(text=TEXTS)
 def test_neg_019_a_name_in_a_path(local: HTTPConnection, text: str) -> None:
     name = quote(text, safe="")
@@ -73,7 +73,7 @@ def test_neg_019_a_name_in_a_path(local: HTTPConnection, text: str) -> None:
     assert ask(local, "POST", "/v1/groups/adza/members", {"members": [text]}).status == 404
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(text=TEXTS)
 def test_neg_019_a_search_or_a_tenant(local: HTTPConnection, text: str) -> None:
     words = " ".join(text.split()).casefold()
