@@ -79,8 +79,15 @@ def resolve_base(
                 and aliased_name(txn, *_matched(error)) is not None
             ):
                 continue  # a further alias on the way
-            raise DirectoryError(ResultCode.ALIAS_PROBLEM, "the alias names no entry") from None
+            raise _names_nothing() from None
+        if not sees(*found):
+            raise _names_nothing()
     raise DirectoryError(ResultCode.LOOP_DETECT, "aliases lead in a circle")
+
+
+def _names_nothing() -> DirectoryError:
+    """Of an alias that names no entry, and of one that names an entry that the requester does not see."""
+    return DirectoryError(ResultCode.ALIAS_PROBLEM, "the alias names no entry")
 
 
 def _matched(error: NoSuchEntry) -> tuple[int, int]:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
+from lightwave.directory.operations.aliases import resolve_base
+from lightwave.directory.schema.normalisation import normalise_dn_text
 from search_tree import SearchTree
 
 NEVER, IN_SEARCHING, FINDING_BASE, ALWAYS = range(4)
@@ -84,3 +86,17 @@ def test_an_alias_to_nothing(tree: SearchTree) -> None:
         tree.search(base=b"cn=lost,ou=other,dc=example,dc=com", scope=0, deref=ALWAYS)
     assert caught.value.code is ResultCode.ALIAS_PROBLEM
     assert tree.names(base=b"ou=other,dc=example,dc=com", deref=IN_SEARCHING) == ["anna", "other"]
+
+
+def test_neg_020_an_alias_does_not_tell_whether_what_nobody_sees_is_there(tree: SearchTree) -> None:
+    """Else whoever may add aliases asks them for the names of another tenant."""
+    _alias(tree, "cn=broken,ou=other,dc=example,dc=com", "cn=nobody,ou=people,dc=example,dc=com")
+    told = []
+    with tree.store.read() as txn:
+        _, hidden = txn.find(normalise_dn_text(tree.schema, b"cn=anna,ou=people,dc=example,dc=com"))
+        for alias in ("link", "broken"):
+            name = normalise_dn_text(tree.schema, f"cn={alias},ou=other,dc=example,dc=com".encode())
+            with pytest.raises(DirectoryError) as caught:
+                resolve_base(txn, tree.schema, name, None, lambda tenant, entry_id: entry_id != hidden)
+            told.append((caught.value.code, caught.value.message, caught.value.matched))
+    assert told[0] == told[1]
