@@ -47,7 +47,7 @@ from lightwave.directory.ldap.result import DirectoryError
 from lightwave.directory.schema.classset import class_set
 from lightwave.directory.schema.normalisation import normalise_rdn
 from lightwave.directory.store.caches import BoundedCache
-from lightwave.directory.store.record import CONTEXT
+from lightwave.directory.store.record import CONTEXT, TOMBSTONE
 
 if TYPE_CHECKING:
     from lightwave.directory.access.sid import Sid
@@ -151,11 +151,22 @@ class Descriptors:
             txn.cache(self._below, tenant, key, found)
         return found
 
-    def as_below(
-        self, txn: ReadTransaction, schema: Schema, tenant: int, record: Record, parent: int
+    def as_it_stood(
+        self, txn: ReadTransaction, schema: Schema, tenant: int, entry_id: int
     ) -> EffectiveDescriptor:
-        """What the descriptor of an entry is, or was, below `parent`: a tombstone inherits where it stands now."""
-        return self._made(txn, schema, tenant, record, self.of(txn, schema, tenant, parent))
+        """The descriptor of an entry; of a tombstone that of where it was deleted, which may have gone too."""
+        path: list[Record] = []
+        record = txn.record(tenant, entry_id)
+        while record.flags & TOMBSTONE:
+            path.append(record)
+            # What is deleted stood below what was there: each superior went later, so this ends.
+            parent = txn.by_guid(tenant, txn.local_stamps(tenant, entry_id).former_parent)
+            entry_id = record.parent if parent is None else parent
+            record = txn.record(tenant, entry_id)
+        found = self.of(txn, schema, tenant, entry_id, record)
+        for record in reversed(path):
+            found = self._made(txn, schema, tenant, record, found)
+        return found
 
     def _made(
         self,

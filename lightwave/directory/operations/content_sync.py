@@ -46,6 +46,7 @@ from lightwave.directory.operations.following import (
     asks_for_all,
     only_stored,
 )
+from lightwave.directory.operations.last_seen import was_seen
 from lightwave.directory.operations.parked_names import park
 from lightwave.directory.operations.plugins.operational import entry_csn, operational_types
 from lightwave.directory.operations.search import Search, Searches, Shape
@@ -336,7 +337,10 @@ class ContentSync(Follower):
             return
         self._seen.add(entry_id)
         if not row.is_live:
-            self._drop(row.guid)  # also of what came and went since: a client that was cut off may have it
+            if self._was_seen(entry_id):
+                self._drop(
+                    row.guid
+                )  # also of what came and went since: a client that was cut off may have it
             return
         record = self._is_current(row)
         if record is None:
@@ -352,8 +356,17 @@ class ContentSync(Follower):
             yield encoded
         if renamed and (in_scope or row.moved):
             yield from self._send_below(entry_id)
-        if not encoded and (in_scope or renamed):
+        if not encoded and (renamed or (in_scope and self._search.shows(self._txn, self.tenant, entry_id))):
             self._drop(row.guid)
+
+    def _was_seen(self, entry_id: int) -> bool:
+        """Whether the client may hear that this entry has gone."""
+        try:
+            return was_seen(self._txn, self._schema, self._context, self.tenant, entry_id)
+        except (
+            NoSuchEntry
+        ):  # expired, without a tombstone: nothing is left to ask, and nothing shows but a GUID
+            return True
 
     def _send_superiors(self, parent: int) -> Iterator[bytes]:
         """What is above an entry and changed too, highest first."""

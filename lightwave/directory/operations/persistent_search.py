@@ -3,7 +3,7 @@
 Nothing is promised across connections: a client that comes back searches again. Changes of one entry that were
 committed together, or while the client did not read, come as one. A deleted entry is named with its last DN and has
 no attributes, for its tombstone keeps none that a filter could judge by: a deletion is sent to whoever follows the
-place where the entry stood, and may read what is left of the entries above, whatever the filter. The previous DN of a
+place where the entry stood, and could see it there, whatever the filter. The previous DN of a
 renamed entry is not sent. When the base is renamed or deleted, the search ends (noSuchObject) after all is told.
 """
 
@@ -11,11 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lightwave.directory.access.decision import decide_on, who
-from lightwave.directory.access.descriptor import descriptors_of
-from lightwave.directory.access.rights import Right
 from lightwave.directory.ldap.controls import Control
-from lightwave.directory.ldap.dn import AVA, format_rdn, parse_rdn
 from lightwave.directory.ldap.requests import SearchRequest
 from lightwave.directory.ldap.responses import encode_entry
 from lightwave.directory.ldap.result import ResultCode
@@ -23,8 +19,7 @@ from lightwave.directory.ldap.sync_controls import ChangeType, PersistentSearchR
 from lightwave.directory.operations.candidate import Candidate
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.following import ChangeFeed, Follower
-from lightwave.directory.operations.gather import visible
-from lightwave.directory.operations.plugins.tombstones import MARKER
+from lightwave.directory.operations.last_seen import last_name, was_seen
 from lightwave.directory.operations.search import BASE, ONE_LEVEL, SUBORDINATES, Search, Searches
 from lightwave.directory.operations.sync_cookie import Position, current_position
 from lightwave.directory.schema.errors import InvalidValue
@@ -106,59 +101,18 @@ class PersistentSearch(Follower):
     def _deletion(self, row: PendingChange, before: Position) -> bytes:
         if not ChangeType.DELETE & self._asked.change_types or row.created_usn > before.usn:
             return b""
-        parent, dn = self._last_name(row)
+        parent, dn = last_name(self._txn, self._schema, self.tenant, row.entry_id)
         if not dn:
             return b""
         try:
             above = normalise_dn_text(self._schema, parent)
             if not self._stood_in_scope(above, normalise_dn_text(self._schema, dn)):
                 return b""
-            if not self._was_seen(row.entry_id, *self._place(above)):
+            if not was_seen(self._txn, self._schema, self._context, self.tenant, row.entry_id):
                 return b""
         except (InvalidValue, NoSuchEntry):
             return b""
         return encode_entry(self.message_id, dn, b"", self._control(ChangeType.DELETE, row))
-
-    def _place(self, name: NormalisedDN) -> tuple[int, int]:
-        """What stands under a name, or, where that has gone too, under the deepest name above; raises NoSuchEntry."""
-        try:
-            return self._txn.find(name)
-        except NoSuchEntry as error:
-            if not error.matched_entry_id:
-                raise
-            return error.matched_tenant, error.matched_entry_id
-
-    def _was_seen(self, entry_id: int, tenant: int, parent: int) -> bool:
-        """Whether the client sees what is left above a deleted entry, and saw that entry as it stood there."""
-        txn, schema, token = self._txn, self._schema, self._context.token
-        above = visible(txn, schema, self._context, tenant, parent, txn.record(tenant, parent))
-        if above is None or tenant != self.tenant:
-            return False
-        if token.bypasses(tenant):
-            return True
-        record = txn.record(tenant, entry_id)
-        descriptor = descriptors_of(txn.store).as_below(txn, schema, tenant, record, parent)
-        sids, entry_ids = who(txn, token, tenant)
-        decision = decide_on(txn, schema, descriptor, sids, is_self=entry_id in entry_ids)
-        return bool(decision.readable) and (
-            above.allows(Right.LIST_CONTENTS)
-            or (above.allows(Right.LIST_OBJECT) and decision.allows(Right.LIST_OBJECT))
-        )
-
-    def _last_name(self, row: PendingChange) -> tuple[bytes, bytes]:
-        """(last parent's DN, last DN) of a tombstone; empty where there is none."""
-        txn, description = self._txn, self._schema.describe("lastKnownParent")
-        number = None if description is None else txn.attribute_number(description.key)
-        try:
-            record = txn.record(self.tenant, row.entry_id)
-        except NoSuchEntry:
-            return b"", b""
-        parents = [] if number is None else record.values(number)
-        if not parents:
-            return b"", b""
-        first = parse_rdn(record.rdn)[0]
-        rdn = (AVA(first.type, first.value.partition(MARKER)[0]),)
-        return parents[0], format_rdn(rdn) + b"," + parents[0]
 
     def _stood_in_scope(self, parent: NormalisedDN, name: NormalisedDN) -> bool:
         base, scope = self._base_name, self._request.scope

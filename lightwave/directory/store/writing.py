@@ -281,6 +281,7 @@ class WriteTransaction(EntryTransaction):
         self._memory.displace(entry_id, leaf=True)
         stamps = self.local_stamps(tenant, entry_id)
         stamps.deleted = stamps.name = change.local
+        stamps.former_parent = self.record(tenant, record.parent).guid
         stamps.values.clear()
         stamps.attributes.clear()
         self._put_stamps(tenant, entry_id, stamps)

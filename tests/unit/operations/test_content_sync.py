@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from descriptors import describe, token_of
 from fresh_directory import BASE, Directory
+from lightwave.directory.access.token import Token
 from lightwave.directory.ldap.filters import Present
 from lightwave.directory.ldap.requests import SearchRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
@@ -69,8 +72,9 @@ class Messages:
 class Follower:
     """One operation after the other, with the last cookie of the one before."""
 
-    def __init__(self, directory: Directory, base: bytes = FOLK) -> None:
+    def __init__(self, directory: Directory, base: bytes = FOLK, token: Token | None = None) -> None:
         self._directory = directory
+        self._token = token or directory.token
         self._base = base
         self._searches = Searches(directory.store, lambda: directory.time)
         self._feed = ChangeFeed()
@@ -86,9 +90,8 @@ class Follower:
         with directory.store.read() as txn:
             schema = directory.schemas.current(txn)
             sync = SyncRequest(SyncMode.REFRESH_AND_PERSIST, self.cookie, False)
-            self._under_way = ContentSync(
-                self._searches, self._feed, txn, schema, directory.context(), 1, request, sync
-            )
+            context = replace(directory.context(), token=self._token)
+            self._under_way = ContentSync(self._searches, self._feed, txn, schema, context, 1, request, sync)
         return self.go_on()
 
     def go_on(self, *, steps: int = 1 << 30) -> Messages:
@@ -264,3 +267,23 @@ def test_context_csn_is_that_of_the_naming_context_alone(directory: Directory) -
     assert directory.values(FOLK, "contextCSN") == []
     directory.modify(b"uid=ada," + FOLK, ("replace", "sn", "y"))
     assert directory.values(BASE, "contextCSN")[0] > now
+
+
+def test_neg_020_what_is_not_seen_comes_changes_and_goes_untold(directory: Directory) -> None:
+    """Nor is it told when what hid it goes in the same moment."""
+    hidden = b"ou=hidden," + FOLK
+    directory.add(hidden, objectClass="organizationalUnit", ou="hidden")
+    describe(directory, hidden, "D:P(A;CI;GA;;;BA)")
+    describe(directory, FOLK, "D:P(A;CI;GA;;;BA)(A;CI;RPLC;;;AU)")
+    follower = Follower(directory, token=token_of(directory))
+    assert hidden.decode() not in dict(follower.begin().entries)
+    secret, plain = b"uid=secret," + hidden, person(directory, "plain")
+    directory.add(secret, objectClass="inetOrgPerson", uid="secret", cn="s", sn="s")
+    directory.modify(hidden, ("replace", "description", "changed"))
+    told = follower.go_on()
+    assert ([name for name, _ in told.entries], told.deleted) == ([plain.decode()], [])
+    guid = guid_of(directory, plain)
+    for dn in (secret, hidden, plain):
+        assert directory.delete(dn).code == 0
+    told = follower.go_on()
+    assert (told.entries, told.deleted) == ([], [guid])
