@@ -98,7 +98,7 @@ class BindCandidate:
     snapshot: int = -1
     """id of the transaction in which the credentials were read"""
     spelling: bytes = b""
-    """of a name that nobody has, see `identity.spelling`"""
+    """of the name that was given, see `identity.spelling`"""
     has_keys: bool = False
     """of the kind that a mechanism asked for: then a wrong proof was a guess at a password"""
 
@@ -243,15 +243,16 @@ class Authenticator:
         authorization_id: str | None = None,
         name: str = "",
     ) -> BindCandidate:
+        spelling = one_spelling(txn, self._schema_of(txn), name)
+        nobody = BindCandidate(0, None, None, authorization_id, spelling=spelling)
         if found is None:
-            spelling = one_spelling(txn, self._schema_of(txn), name)
-            return BindCandidate(0, None, None, authorization_id, spelling=spelling)
+            return nobody
         tenant, entry_id = found
         try:
             credentials = self._account(txn, tenant, entry_id).credentials
         except NoSuchEntry:
-            return BindCandidate(0, None, None, authorization_id, spelling=b"%d" % entry_id)
-        return BindCandidate(tenant, entry_id, credentials, authorization_id, txn.id)
+            return nobody
+        return BindCandidate(tenant, entry_id, credentials, authorization_id, txn.id, spelling)
 
     def verify_inline(
         self, candidate: BindCandidate, password: bytes, protocol: str = ""

@@ -64,11 +64,15 @@ class FailureDigests:
     def attempt(
         self, txn: ReadTransaction, tenant: int, entry_id: int | None, spelling: bytes, peer: str
     ) -> Attempt:
-        """The attempt of a peer (`peers.peer_name`) to be an entry, or a name that leads to none."""
+        """The attempt of a peer (`peers.peer_name`) to be an entry, or a name that leads to none.
+
+        A name that somebody gave counts as it was spelt, whether it leads to an entry or not: two names of one account
+        that delayed each other would tell that the account is there. Without one (b"") the entry counts.
+        """
         key = self._key
         if key is None:
             key = self._key = txn.derived_secret(_LABEL) or _LABEL
-        who = _ENTRY.pack(b"e", tenant, entry_id) if entry_id is not None else b"n" + spelling
+        who = b"n" + spelling if spelling or entry_id is None else _ENTRY.pack(b"e", tenant, entry_id)
         made = hashlib.blake2b(b"%s\0%s" % (peer.encode(), who), key=key, digest_size=DIGEST)
         return Attempt(tenant, entry_id, made.digest())
 

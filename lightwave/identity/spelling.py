@@ -2,8 +2,9 @@
 
 Answers for nobody must be the same each time, in each spelling that would lead to one account, and different where
 two spellings could never lead to one: `bob` and `bob@domain` of the system tenant are one, `bob@elsewhere` is not,
-for of an account that is there the latter would not be an answer either. What is left: a userPrincipalName of another
-domain than its account's. Who guesses both names sees them answered as one where the account is there.
+for of an account that is there the latter would not be an answer either. What is left: two names of one account that
+have nothing in common, such as a userPrincipalName and a sAMAccountName. Who guesses both sees them answered as one by
+mechanisms that tell a salt.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from __future__ import annotations
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.schema.normalisation import normalise_dn_text, normalise_value
 from lightwave.directory.schema.schema import Schema
-from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.layout import SYSTEM_TENANT
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.identity.account_names import domain_of
+from lightwave.identity.tenant_names import Realm, find_labelled, find_realm
 
 
 def one_spelling(txn: ReadTransaction, schema: Schema, name: str) -> bytes:
@@ -33,25 +34,22 @@ def one_spelling(txn: ReadTransaction, schema: Schema, name: str) -> bytes:
         if not dn or not dn[0].startswith(uid):
             return b"\0".join(dn)
         name = f"{dn[0][len(uid) :].decode(errors='replace')}@{domain_of(schema, text)}"
+    label, slash, account = name.partition("\\")
+    if slash and "@" not in name:
+        return _folded(schema, account) + _in_realm(
+            find_labelled(txn, schema, label), b"\\" + _folded(schema, label)
+        )
     account, at, domain = name.rpartition("@")
     if not at:
         return _folded(schema, name)
-    return _folded(schema, account) + _elsewhere(txn, schema, domain)
+    return _folded(schema, account) + _in_realm(find_realm(txn, schema, domain), _folded(schema, domain))
 
 
-def _elsewhere(txn: ReadTransaction, schema: Schema, domain: str) -> bytes:
-    """Nothing for a domain of the system tenant, where names without a domain are looked for."""
-    try:
-        context = normalise_dn_text(
-            schema, ",".join(f"dc={label}" for label in domain.split(".")).encode(errors="replace")
-        )
-    except InvalidValue:
-        return b"\0" + domain.encode(errors="replace")
-    try:
-        tenant, _ = txn.find(context)
-    except NoSuchEntry:
-        tenant = None
-    return b"" if tenant == SYSTEM_TENANT else b"\0" + b"\0".join(context)
+def _in_realm(realm: Realm | None, otherwise: bytes) -> bytes:
+    """Nothing for the system tenant, where names without a domain are looked for."""
+    if realm is None:
+        return b"\0" + otherwise
+    return b"" if realm.tenant == SYSTEM_TENANT else b"\0%d\0%d" % realm
 
 
 def _folded(schema: Schema, name: str) -> bytes:

@@ -124,6 +124,14 @@ def test_the_failures_of_a_peer_delay_its_answers(world: World, name: bytes) -> 
     assert world.ask(name, b"wrong", ELSEWHERE)[1] == 0.0
 
 
+def test_two_names_of_one_account_delay_like_two_names_of_nobody(world: World) -> None:
+    waited = {}
+    for name, other in ((ANN, b"EXAMPLE\\ann"), (NOBODY, b"EXAMPLE\\nobody")):
+        waited[name] = [world.ask(one, b"wrong")[1] for one in (name, other) * (FREE + 1)]
+    assert waited[ANN] == pytest.approx(waited[NOBODY], abs=0.06)
+    assert waited[ANN][-1] > 0.4
+
+
 def test_an_attempt_within_the_delay_is_not_looked_at(world: World) -> None:
     world.fail(FREE)
     failing = world.begin(ANN, b"wrong")
