@@ -48,7 +48,7 @@ Passwords and keys are never exported: an export is no backup.
 @click.option(
     "--operational",
     is_flag=True,
-    help="With entryUUID, createTimestamp and the like, which an import keeps.",
+    help="With entryUUID, createTimestamp, nTSecurityDescriptor and the like, which an import keeps.",
 )
 def command(data: Path, base: str | None, output: Path | None, operational: bool) -> None:
     """Write the entries in DATA as LDIF (RFC 2849), parents first, while a server runs or not."""

@@ -101,9 +101,10 @@ def command(
 
     Parents come before children. Each entry is checked as if a client added it; entries are committed some
     thousand at a time, whether or not a server runs on the same data. entryUUID, createTimestamp,
-    modifyTimestamp, creatorsName and modifiersName of an export are kept; what a server works out for itself
-    (entryCSN, memberOf, hasSubordinates …) is left out. Passwords in clear are held to the password policy and
-    hashed, hashed ones are taken as they are. For files with changes (changetype:) use ldapmodify.
+    modifyTimestamp, creatorsName and modifiersName of an export are kept, and so is nTSecurityDescriptor, less
+    what it inherits; what a server works out for itself (entryCSN, memberOf, hasSubordinates …) is left out.
+    Passwords in clear are held to the password policy and hashed, hashed ones are taken as they are. For files
+    with changes (changetype:) use ldapmodify.
     """
     configuration = load_configuration(data.absolute())
     options = ImportOptions(create_context, skip_existing, frozenset(left_out), any_password)

@@ -3,7 +3,8 @@
 What an add checks is checked here by the same functions: names, attribute types, the schema's whole verdict. In two
 things an import differs from an add, because its files come from other servers and from this one's export:
 operational attributes that say when and by whom an entry was made (and its entryUUID) are kept when they are valid,
-and those that a server works out for itself are left out.
+and those that a server works out for itself are left out. The security descriptor of an entry is kept apart; it means
+something only where the entry stands.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from lightwave.directory.ldap.ldif import ContentRecord
 from lightwave.directory.ldap.messages import AddRequest
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.descriptor_attributes import DESCRIPTORS
+from lightwave.directory.operations.descriptor_writing import Written, take_from_attributes
 from lightwave.directory.operations.drafts import Attributes
 from lightwave.directory.operations.gather import ENTRY_TTL, check_options, normalised_name
 from lightwave.directory.operations.unix_numbers import ask_for_numbers
@@ -64,6 +66,8 @@ class Candidate:
     classes: frozenset[str]
     kept: Attributes
     secrets: AddRequest | None = field(repr=False)
+    descriptor: Written | None = None
+    """the security descriptor that the file gives it, as it stands there"""
 
 
 class RecordReader:
@@ -121,6 +125,7 @@ class RecordReader:
         secrets: Attributes = {}
         kept: Attributes = {}
         guid = None
+        written = take_from_attributes(set_apart)
         for description, values in set_apart.items():
             if description.type.is_secret:
                 secrets[description] = tuple(dict.fromkeys(values))  # some files name a password twice
@@ -147,6 +152,7 @@ class RecordReader:
             self._class_oids(checked),
             kept,
             request,
+            written,
         )
 
     def _check(self, attributes: Mapping[AttributeDescription, Sequence[bytes]], rdn: RDN) -> CheckedEntry:
@@ -184,12 +190,15 @@ class RecordReader:
                 f"attribute '{text}' is not in the schema; add its definition to cn=aggregate,cn=schemacontext "
                 f"first, or leave the attribute out with --ignore {text.partition(';')[0]}",
             )
-        elif description.type.is_secret or description.type.name in KEPT or description.type.oid in _GUIDS:
-            self._apart.add(description)
-        elif description.type.oid in DESCRIPTORS or (
-            description.type.no_user_modification and description.type.oid != ENTRY_TTL
+        elif (
+            description.type.is_secret
+            or description.type.name in KEPT
+            or description.type.oid in _GUIDS
+            or description.type.oid in DESCRIPTORS
         ):
-            description = None  # a server works it out for itself, and who may do what is not a file's to say
+            self._apart.add(description)
+        elif description.type.no_user_modification and description.type.oid != ENTRY_TTL:
+            description = None  # a server works it out for itself
         else:
             self._check_options(description, record)
         self._descriptions[text] = description

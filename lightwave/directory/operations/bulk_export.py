@@ -1,7 +1,8 @@
 """Export: entries as LDIF content records (RFC 2849), parents first, read in short transactions.
 
 What the export holds is what an import takes back: user attributes, those operational ones that users write
-(`aci`, `ref` …), links as names. `operational` adds what the server keeps: entryUUID, who and when. Secrets are never
+(`aci`, `ref` …), links as names. `operational` adds what the server keeps: entryUUID, who and when, and the security
+descriptor that an entry has of its own, where it is not what an import gives without being told. Secrets are never
 among it, nor tombstones. An entry that is added or removed while the export runs may be in it or not.
 """
 
@@ -15,6 +16,7 @@ from lightwave.directory.ldap.ldif import format_record
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.attribute_table import AttributeTable, AttributeTables
 from lightwave.directory.operations.computed import computed_values
+from lightwave.directory.operations.descriptors import stored_unless_default
 from lightwave.directory.operations.gather import normalised_name
 from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.operations.sources import Subtree
@@ -28,6 +30,7 @@ from lightwave.directory.store.record import HAS_LINKS, TOMBSTONE, Record, attri
 TURN: Final = 0.05
 """seconds after which the transaction is renewed"""
 _COMPUTED: Final = ("entryUUID", "entryTtl")
+_DESCRIPTOR: Final = "nTSecurityDescriptor"
 
 
 class Export:
@@ -111,6 +114,8 @@ class _EntryWriter:
                 attribute = description.type
                 if operational or not (attribute.is_operational and attribute.no_user_modification):
                     self._names[number] = description.text
+        self._descriptors: dict[int, bytes | None] | None = {} if operational else None
+        """by number, for all entries of one naming context"""
         wanted = _COMPUTED if operational else ()
         self._computed: list[AttributeType] = [
             found for name in wanted if (found := schema.attribute(name)) is not None
@@ -137,7 +142,18 @@ class _EntryWriter:
                     targets = txn.link_targets(tenant, entry_id, number)
                     pairs += [(name, txn.dn(tenant, target)) for target in targets]
         pairs += self._compute(tenant, entry_id, record)
+        if self._descriptors is not None and record.descriptor:
+            pairs += self._descriptor(self._descriptors, tenant, record)
         return format_record(txn.dn(tenant, entry_id, record), pairs)
+
+    def _descriptor(
+        self, known: dict[int, bytes | None], tenant: int, record: Record
+    ) -> list[tuple[str, bytes]]:
+        """Entries share descriptors, so each is read once in a transaction."""
+        if record.descriptor not in known:
+            known[record.descriptor] = stored_unless_default(self._txn, self._schema, tenant, record)
+        value = known[record.descriptor]
+        return [] if value is None else [(_DESCRIPTOR, value)]
 
     def _compute(self, tenant: int, entry_id: int, record: Record) -> list[tuple[str, bytes]]:
         return [

@@ -28,6 +28,7 @@ from lightwave.directory.operations import add
 from lightwave.directory.operations.bulk_entries import Candidate, ImportRefused, RecordReader
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.drafts import DraftEntry
+from lightwave.directory.operations.imported_descriptors import imported_descriptor
 from lightwave.directory.operations.ports import Effect, Plugin, Preparation, Prepare, Target
 from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.schema.normalisation import NormalisedDN
@@ -315,6 +316,8 @@ class _Placer:
             kept=candidate.kept,
             restored=True,
         )
+        if candidate.descriptor is not None:
+            draft.descriptor = imported_descriptor(txn, self._context, draft, candidate.descriptor)
         if parent == ROOT:
             self._add_context(candidate, draft, effects)
         else:

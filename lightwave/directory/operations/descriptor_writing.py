@@ -128,10 +128,10 @@ def changed_descriptor(
     """
     subject = Subject(txn, schema, place.tenant, place.entry_id, record, context.now(), context)
     description, value = _new_value(subject, changes)
-    written = _parsed(txn, schema, place.tenant, place.entry_id, description, value)
+    written = parse_written(txn, schema, place.tenant, place.entry_id, description, value)
     present = own_of(txn, schema, place.tenant, place.entry_id)
     asked = asked_parts(context)
-    parts = _parts_of(written) if asked is None else asked
+    parts = parts_of(written) if asked is None else asked
     merged = explicit_parts(merge_parts(present.descriptor, written, parts))
     _check_rights(txn, context, place.tenant, decision, present.descriptor, merged)
     if _plain(merged) == _plain(present.descriptor):
@@ -141,7 +141,7 @@ def changed_descriptor(
     above = None
     if not record.flags & CONTEXT:
         above = descriptor_in_force(txn, schema, place.tenant, record.parent)
-    _check_size(merged, effective(above, merged, present.classes.all))
+    check_size(merged, effective(above, merged, present.classes.all))
     return merged
 
 
@@ -158,16 +158,16 @@ def new_descriptor(
 
     The SD flags control says nothing about an add (6.1.3.2). What the value does not have is the default.
     """
-    written = _parsed(txn, schema, tenant, parent, *given)
+    written = parse_written(txn, schema, tenant, parent, *given)
     default = default_for(txn, schema, context.token, tenant, parent, classes)
-    merged = explicit_parts(merge_parts(default.descriptor, written, _parts_of(written) or DACL_PART))
+    merged = explicit_parts(merge_parts(default.descriptor, written, parts_of(written) or DACL_PART))
     if merged.owner != default.descriptor.owner:
         _check_owner(txn, context, tenant, merged.owner)
     if merged.sacl and not may_touch_sacl(context.token, tenant):
         raise denied(context)
     stored = own(default.classes, merged)
     above = descriptor_in_force(txn, schema, tenant, parent)
-    _check_size(stored.descriptor, effective(above, stored.descriptor, default.classes.all))
+    check_size(stored.descriptor, effective(above, stored.descriptor, default.classes.all))
     return merged
 
 
@@ -202,7 +202,7 @@ def _new_value(subject: Subject, changes: Sequence[ParsedChange]) -> Written:
     return description, values[0]
 
 
-def _parsed(
+def parse_written(
     txn: ReadTransaction,
     schema: Schema,
     tenant: int,
@@ -225,7 +225,7 @@ def _parsed(
         ) from wrong
 
 
-def _parts_of(written: SecurityDescriptor) -> int:
+def parts_of(written: SecurityDescriptor) -> int:
     """The parts that a value has."""
     parts = OWNER_PART if written.owner is not None else 0
     parts |= GROUP_PART if written.group is not None else 0
@@ -282,7 +282,7 @@ def _check_owner(txn: ReadTransaction, context: Context, tenant: int, owner: Sid
         raise DirectoryError(ResultCode.CONSTRAINT_VIOLATION, f"nobody{hint} has the SID {text} of the owner")
 
 
-def _check_size(stored: SecurityDescriptor, in_force: SecurityDescriptor) -> None:
+def check_size(stored: SecurityDescriptor, in_force: SecurityDescriptor) -> None:
     """Both what is stored and what is in force have to have a binary form."""
     try:
         encode_security_descriptor(stored)

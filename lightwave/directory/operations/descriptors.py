@@ -21,6 +21,7 @@ from lightwave.directory.access.own_descriptor import (
 )
 from lightwave.directory.access.schema_types import schema_types
 from lightwave.directory.access.sddl_names import NO_DOMAIN, SddlNames
+from lightwave.directory.access.security_descriptor import encode_security_descriptor
 from lightwave.directory.access.sid import BUILTIN_ADMINISTRATORS, Sid
 from lightwave.directory.operations.gather import classes_of
 from lightwave.directory.schema.classset import ClassSet, class_set
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from lightwave.directory.access.token import Token
     from lightwave.directory.schema.schema import Schema
     from lightwave.directory.store.reading import ReadTransaction
+    from lightwave.directory.store.record import Record
     from lightwave.directory.store.writing import Change, WriteTransaction
 
 
@@ -110,10 +112,10 @@ def initial_descriptor(
 
     0 for the root of a naming context, which has the default of roots. `given` stands instead of the default.
     """
-    if parent == ROOT:
-        return 0
     if given is not None:
         return txn.intern_descriptor(tenant, encode_own(own(classes_of_set(schema, classes), given)))
+    if parent == ROOT:
+        return 0
     domain = descriptors_of(txn.store).of(txn, schema, tenant, parent).domain
     owner = _owner_by(token, tenant)
     return txn.intern_descriptor(tenant, _initial(schema, classes, domain, owner))
@@ -125,6 +127,19 @@ def default_for(
     """What a new entry below `parent` would have of its own if nothing else is said."""
     domain = descriptors_of(txn.store).of(txn, schema, tenant, parent).domain
     return decode_own(_initial(schema, classes, domain, _owner_by(token, tenant)))
+
+
+def stored_unless_default(txn: ReadTransaction, schema: Schema, tenant: int, record: Record) -> bytes | None:
+    """The binary form of what an entry has of its own; None where it is what administrators' entries begin with.
+
+    `record` has a stored one.
+    """
+    encoded = txn.descriptor(tenant, record.descriptor)
+    if not record.flags & CONTEXT:
+        domain = descriptors_of(txn.store).of(txn, schema, tenant, record.parent).domain
+        if encoded == _initial(schema, classes_of(txn, schema, record), domain, BUILTIN_ADMINISTRATORS):
+            return None
+    return encode_security_descriptor(decode_own(encoded).descriptor)
 
 
 def _owner_by(token: Token, tenant: int) -> Sid:
@@ -143,7 +158,9 @@ def _initial(schema: Schema, classes: ClassSet, domain: Sid | None, owner: Sid) 
 
 
 def names_of(txn: ReadTransaction, schema: Schema, tenant: int, entry_id: int) -> SddlNames:
-    """The aliases of SDDL in the domain that an entry stands in."""
+    """The aliases of SDDL in the domain that an entry stands in; those of no domain at the root of the tree."""
+    if entry_id == ROOT:
+        return NO_DOMAIN
     domain = descriptors_of(txn.store).of(txn, schema, tenant, entry_id).domain
     return NO_DOMAIN if domain is None else _names(domain)
 

@@ -94,7 +94,7 @@ def domain_sid(txn: ReadTransaction, schema: Schema, tenant: int) -> Sid | None:
 
 
 def was_given_out(txn: ReadTransaction, schema: Schema, tenant: int, sid: bytes) -> bool:
-    """Whether a SID is of the tenant's own domain, and below what is still available: it may stand in a backup."""
+    """Whether a SID is of the tenant's own domain, and is no more to be given: it may stand in a backup or export."""
     try:
         parts = split_rid(decode_sid(sid))
     except DescriptorError:
@@ -102,6 +102,11 @@ def was_given_out(txn: ReadTransaction, schema: Schema, tenant: int, sid: bytes)
     manager = rid_manager(txn, schema, tenant)
     if parts is None or manager is None or parts[0] != domain_sid(txn, schema, tenant):
         return False
+    data = txn.meta(_META + pack_number(tenant))
+    if data is not None:
+        server, following, last = _HEAD.unpack_from(data)
+        if server == txn.store.server_guid and following <= parts[1] <= last:
+            return False  # the rest of this server's own pool
     available, _ = _available(txn, tenant, manager)
     return parts[1] < available
 

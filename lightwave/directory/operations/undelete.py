@@ -21,6 +21,7 @@ from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations import add
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.descriptor_attributes import DESCRIPTORS
+from lightwave.directory.operations.descriptors import follow_classes
 from lightwave.directory.operations.drafts import Attributes, DraftEntry
 from lightwave.directory.operations.gather import (
     Place,
@@ -111,6 +112,8 @@ def apply(
     if record.descriptor:  # what it was protected by it is protected by again
         entry = replace(entry, descriptor=record.descriptor)
     txn.revive_entry(tenant, place.entry_id, parent, entry, change, describe=schema.describe)
+    classes = draft.attributes[schema.object_class_description]
+    follow_classes(txn, schema, tenant, place.entry_id, classes, change)
 
 
 def _check_access(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from descriptors import describe, own_sddl, sddl_in_force
 from fresh_directory import BASE, BUILTIN, Directory
 from lightwave.directory.ldap.controls import SHOW_DELETED, Control
 from lightwave.directory.ldap.dn import format_dn, parse_dn
@@ -105,6 +106,33 @@ def test_it_has_its_guid_its_sid_and_what_the_request_gives(directory: Directory
     assert sound(directory)
 
 
+def test_it_is_protected_again_by_what_it_was_protected_by(directory: Directory) -> None:
+    describe(directory, ANN, "O:BAG:BAD:P(A;;RPWP;;;AU)(OA;CIIO;CC;;bf967aba-0de6-11d0-a285-00aa003049e2;BU)")
+    own = own_sddl(directory, ANN)
+    _, dn = tombstone(directory)
+    assert undelete(directory, dn, ANN, SURNAME).code is ResultCode.SUCCESS
+    assert own_sddl(directory, ANN) == own
+    assert "(A;;RPWP;;;AU)" in sddl_in_force(directory, ANN)
+    assert ";ID" not in sddl_in_force(directory, ANN)
+
+
+def test_what_it_inherits_is_that_of_its_new_place_and_classes(directory: Directory) -> None:
+    describe(directory, ANN, "D:(A;;WP;;;AU)")
+    place = "cn=ann,ou=new," + BASE.decode()
+    user = "bf967aba-0de6-11d0-a285-00aa003049e2"
+    assert directory.add("ou=new," + BASE.decode(), objectClass="organizationalUnit", ou="new").code == 0
+    describe(directory, "ou=new," + BASE.decode(), f"D:P(A;CI;CCRPLC;;;BA)(OA;CIIO;WD;;{user};WD)")
+    _, dn = tombstone(directory)
+    others = (
+        (ModifyKind.REPLACE, "objectClass", (b"person",)),
+        *((ModifyKind.REPLACE, name, ()) for name in ("objectSid", "sAMAccountName", "userAccountControl")),
+    )
+    assert undelete(directory, dn, place, SURNAME, *others).code is ResultCode.SUCCESS
+    in_force = sddl_in_force(directory, place)
+    assert in_force == f"O:BAG:BAD:AI(A;;WP;;;AU)(A;CIID;CCLCRP;;;BA)(OA;CIIOID;WD;;{user};WD)"
+    assert b"user" not in directory.values(place, "objectClass")
+
+
 def test_another_name_and_place(directory: Directory) -> None:
     _, dn = tombstone(directory)
     name = f"cn=Ann the second,{BASE.decode()}"
@@ -182,3 +210,12 @@ def test_the_name_of_a_tombstone_can_be_said(directory: Directory) -> None:
     identity, dn = tombstone(directory)
     assert format_dn(parse_dn(dn)) == dn
     assert str(uuid.UUID(bytes=identity)).encode() in dn
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("sIDHistory", b"S-1-5-32-544"), ("isCriticalSystemObject", b"TRUE")]
+)
+def test_neg_what_only_the_server_says(directory: Directory, name: str, value: bytes) -> None:
+    _, dn = tombstone(directory)
+    refused = undelete(directory, dn, ANN, SURNAME, (ModifyKind.ADD, name, (value,)))
+    assert refused.code is ResultCode.UNWILLING_TO_PERFORM

@@ -47,7 +47,7 @@ class Identifiers:
         if FOREIGN_PRINCIPAL in draft.classes:
             _name_foreigner(txn, draft)
             return
-        if not (draft.restored or draft.revived) and any(one.key == SID_HISTORY for one in draft.attributes):
+        if not draft.restored and any(one.key == SID_HISTORY for one in draft.attributes):
             raise _no_history()
         if RID_MANAGER in draft.classes and not draft.restored:
             raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "a domain has one RID manager")

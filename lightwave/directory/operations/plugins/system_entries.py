@@ -48,7 +48,7 @@ class SystemEntries:
         """There is one subschema subentry."""
         if SUBSCHEMA_CLASS in draft.classes:
             raise DirectoryError(ResultCode.UNWILLING_TO_PERFORM, "there is one subschema subentry")
-        if not (draft.restored or draft.revived) and any(one.key == CRITICAL for one in draft.attributes):
+        if not draft.restored and any(one.key == CRITICAL for one in draft.attributes):
             raise _server_says()
         _check_place(txn, draft, draft.name[1:], draft.parent)
 
