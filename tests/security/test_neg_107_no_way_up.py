@@ -193,3 +193,34 @@ def test_neg_107_what_the_server_needs_it_says_itself(directory: Directory) -> N
     assert directory.write(change(manager, "isCriticalSystemObject", b"TRUE"), asked).code == 0
     attributes = (("objectClass", (b"container",)), ("isCriticalSystemObject", (b"TRUE",)))
     assert directory.write(AddRequest(b"cn=mine," + UNIT, attributes), asked).code is refused
+
+
+@pytest.mark.parametrize("name", ["CAAdmins", "DNSAdmins", "TenantOperators", "SchemaManagers", "DCAdmins"])
+def test_neg_107_no_group_that_a_domain_begins_with_is_a_delegates(directory: Directory, name: str) -> None:
+    """Whichever RID it has: he may do everything where they stand, and where their members do."""
+    group = b"cn=%s,cn=Builtin,%s" % (name.encode(), BASE)
+    describe(directory, b"cn=Builtin," + BASE, f"D:(A;CI;{FULL};;;{sid(directory, HELPER)})")
+    asked = (
+        change(group, "member", HELPER, kind=ModifyKind.ADD),
+        change(group, "description", b"x"),
+        change(group, "groupType", b"-2147483640"),
+        change(group, "isCriticalSystemObject"),
+        change(group, "vmwAclString", b"D:(A;;RPWP;;;WD)"),
+        DeleteRequest(group),
+    )
+    for request in asked:
+        assert write(directory, request).code in REFUSED, request
+    assert directory.modify(group, ("add", "member", PLAIN)).code == 0  # and its members, however nested
+    assert not may_reset(directory, USER)
+    assert write(directory, change(USER, "userPassword", b"Another 1")).code in REFUSED
+    assert write(directory, change(PLAIN, "member", HELPER, kind=ModifyKind.ADD)).code in REFUSED
+    assert directory.modify(group, ("delete", "member", PLAIN)).code == 0
+    assert may_reset(directory, USER)
+
+
+@pytest.mark.parametrize("name", ["Domain Users", "Users", "DCClients"])
+def test_groups_that_everybody_is_in_protect_nobody(directory: Directory, name: str) -> None:
+    container = b"cn=Users," if name == "Domain Users" else b"cn=Builtin,"
+    group = b"cn=%s,%s%s" % (name.encode(), container, BASE)
+    assert directory.modify(group, ("add", "member", PLAIN)).code == 0
+    assert may_reset(directory, USER)

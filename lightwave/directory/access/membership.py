@@ -13,7 +13,7 @@ change of a primaryGroupID or of a SID.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
@@ -69,6 +69,15 @@ def membership(txn: ReadTransaction, tenant: int, entry_id: int) -> Membership:
     known = _known(txn, tenant, key)
     if known is None:
         known = _gather(txn, tenant, entry_id)
+        txn.cache(_cache_of(txn.store), tenant, key, known)
+    return known
+
+
+def derived(txn: ReadTransaction, tenant: int, key: tuple[object, ...], make: Callable[[], object]) -> object:
+    """What follows from who is in which group, remembered as memberships are. `key` has a name and is no pair."""
+    known = txn.cached(_cache_of(txn.store), tenant, key)
+    if known is None:
+        known = make()
         txn.cache(_cache_of(txn.store), tenant, key, known)
     return known
 

@@ -54,6 +54,7 @@ _PLACE = struct.Struct(">BIQ")  # version; tenant and entry id of the position, 
 _VERSION = 1
 _NEW_INDEXES = ("primaryGroupID", "lwAlias")
 _FILLED_IN = (
+    "isCriticalSystemObject",
     "objectSid",
     "sAMAccountName",
     "groupType",
@@ -261,6 +262,8 @@ class _CompletingBuilder(EntryBuilder):
             _, entry_id = self.txn.find(normalise_dn(self.schema, parse_dn(dn)))
         except NoSuchEntry:
             return super().add(dn, classes, context=context, critical=critical, guid=guid, settings=given)
+        if critical:  # an earlier version did not mark all of them
+            given["isCriticalSystemObject"] = (b"TRUE",)
         self.fill_in(entry_id, {name: values for name, values in given.items() if name in _FILLED_IN})
         return entry_id
 
