@@ -4,7 +4,8 @@ Our own are Argon2id. The others come with imports: they serve password binds as
 microseconds is LIGHT and may run on the reactor; HEAVY belongs into a thread. A scheme that is not known
 here, or a payload that is damaged, matches no password and is kept as it is.
 
-Costs are bounded: parameters in an imported value beyond the bounds match nothing.
+Costs are bounded: parameters in an imported value beyond the bounds match nothing. A tenant's administrator brings
+hashes along, and all tenants share the threads and the memory in which they are verified.
 """
 
 from __future__ import annotations
@@ -26,10 +27,14 @@ from lightwave.identity.sha_crypt import sha_crypt
 
 MAX_VERIFIER = 4_096
 """bytes of one stored verifier"""
-MAX_ITERATIONS = 10_000_000
-MAX_MEMORY = 1_048_576
-"""KiB of an imported Argon2 hash"""
-MAX_PASSES = 64
+MAX_ITERATIONS = 2_000_000
+"""of PBKDF2, over all blocks of its key: about a second"""
+MAX_MEMORY = 524_288
+"""KiB of an Argon2 hash"""
+MAX_WORK = 4_194_304
+"""KiB times passes of one: what `hashing.HashingCost` allows at most, some seconds"""
+MAX_LANES = 16
+"""of one: each is a thread"""
 MAX_BCRYPT_COST = 15
 """2^15 rounds are about two seconds"""
 
@@ -120,7 +125,8 @@ def _argon2(payload: bytes, password: bytes) -> bool:
         parameters = argon2.extract_parameters(payload.decode("ascii"))
     except (argon2.exceptions.InvalidHashError, UnicodeDecodeError, ValueError):
         return False
-    if parameters.memory_cost > MAX_MEMORY or parameters.time_cost > MAX_PASSES:
+    memory, passes = parameters.memory_cost, parameters.time_cost
+    if memory > MAX_MEMORY or memory * passes > MAX_WORK or parameters.parallelism > MAX_LANES:
         return False
     kind: Type = parameters.type
     try:
@@ -133,6 +139,7 @@ def _pbkdf2(name: str) -> Callable[[bytes, bytes], bool]:
     """`iterations$salt$key`, salt and key in base64 with `.` for `+` and no padding (OpenLDAP, 389,
     passlib).
     """
+    size = hashlib.new(name, usedforsecurity=False).digest_size
 
     def compare(payload: bytes, password: bytes) -> bool:
         try:
@@ -140,7 +147,8 @@ def _pbkdf2(name: str) -> Callable[[bytes, bytes], bool]:
             iterations, salt, key = int(iterations_text), _adapted64(salt_text), _adapted64(key_text)
         except ValueError:
             return False
-        if not 1 <= iterations <= MAX_ITERATIONS or not 16 <= len(key) <= 1_024:
+        blocks = -(-len(key) // size)
+        if not 1 <= iterations * blocks <= MAX_ITERATIONS or not 16 <= len(key) <= 1_024:
             return False
         return compare_digest(hashlib.pbkdf2_hmac(name, password, salt, iterations, len(key)), key)
 
@@ -156,7 +164,7 @@ def _pbkdf2_389(payload: bytes, password: bytes) -> bool:
     if len(decoded) != 324:
         return False
     iterations, salt, key = int.from_bytes(decoded[:4], "big"), decoded[4:68], decoded[68:]
-    if not 1 <= iterations <= MAX_ITERATIONS:
+    if not 1 <= iterations * 8 <= MAX_ITERATIONS:  # blocks of SHA-256 in the key
         return False
     return compare_digest(hashlib.pbkdf2_hmac("sha256", password, salt, iterations, 256), key)
 

@@ -14,9 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightwave.identity.hashing import MINIMUM, HashingCost, hash_password
+from lightwave.identity.hashing import MINIMUM, MOST_MEMORY, MOST_PASSES, HashingCost, hash_password
 from lightwave.identity.sha_crypt import sha_crypt
-from lightwave.identity.verifiers import KNOWN_SCHEMES, Cost, clear_text, matches, scheme_name, verifier_cost
+from lightwave.identity.verifiers import (
+    KNOWN_SCHEMES,
+    MAX_MEMORY,
+    Cost,
+    clear_text,
+    matches,
+    scheme_name,
+    verifier_cost,
+)
 
 
 def encoded(data: bytes) -> bytes:
@@ -229,3 +237,34 @@ def test_hashing_is_bounded() -> None:
     assert hash_password(b"x", bytes(16), HashingCost(memory=16, passes=2)).startswith(
         b"{ARGON2}$argon2id$v=19$m=16,t=2,p=1$"
     )
+
+
+def test_neg_026_what_costs_too_much_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenant's administrator brings hashes of his own choice; the threads that verify them are everybody's."""
+
+    def computed(*_: object) -> bytes:
+        raise AssertionError("it was computed")
+
+    monkeypatch.setattr("lightwave.identity.verifiers.verify_secret", computed)
+    monkeypatch.setattr("hashlib.pbkdf2_hmac", computed)
+    own = HashingCost(memory=MOST_MEMORY, passes=MOST_PASSES, lanes=16)
+    tail = adapted(SALT) + b"$" + adapted(bytes(32))
+    for memory, passes, lanes in (
+        (MAX_MEMORY + 1, 1, 1),
+        (MAX_MEMORY, 9, 1),
+        (own.memory, own.passes + 1, 1),
+        (65_536, 65, 1),
+        (65_536, 1, 17),
+        (65_536, 1, 8_192),
+    ):
+        assert not matches(b"{ARGON2}$argon2id$v=19$m=%d,t=%d,p=%d$" % (memory, passes, lanes) + tail, b"x")
+    key = b"$" + adapted(SALT) + b"$"
+    assert not matches(b"{PBKDF2}2000001" + key + adapted(bytes(20)), b"x")
+    assert not matches(b"{PBKDF2}39216" + key + adapted(bytes(1_020)), b"x")  # 51 blocks
+    assert not matches(b"{PBKDF2_SHA256}" + encoded((250_001).to_bytes(4, "big") + bytes(320)), b"x")
+    for affordable in (
+        b"{ARGON2}$argon2id$v=19$m=%d,t=%d,p=%d$" % (own.memory, own.passes, own.lanes) + tail,
+        b"{PBKDF2}2000000" + key + adapted(bytes(20)),
+    ):
+        with pytest.raises(AssertionError, match="computed"):
+            matches(affordable, b"x")
