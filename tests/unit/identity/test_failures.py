@@ -126,7 +126,7 @@ def test_the_failures_of_a_peer_delay_its_answers(world: World, name: bytes) -> 
 
 def test_two_names_of_one_account_delay_like_two_names_of_nobody(world: World) -> None:
     waited = {}
-    for name, other in ((ANN, b"EXAMPLE\\ann"), (NOBODY, b"EXAMPLE\\nobody")):
+    for name, other in ((ANN, b"ann.account"), (NOBODY, b"nobody.account")):
         waited[name] = [world.ask(one, b"wrong")[1] for one in (name, other) * (FREE + 1)]
     assert waited[ANN] == pytest.approx(waited[NOBODY], abs=0.06)
     assert waited[ANN][-1] > 0.4
