@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -22,6 +22,7 @@ from lightwave.identity.policy_attributes import (
     check_policy,
     policy_from,
 )
+from lightwave.identity.policy_reach import check_reach
 
 _CLASSES: Final = ("vmwPolicy", "msDS-PasswordSettings", "msDS-PasswordSettingsContainer")
 _PRECEDENCE: Final = "msDS-PasswordSettingsPrecedence"
@@ -42,7 +43,8 @@ class PolicyRule:
         _check(values, _base(txn, draft.schema, draft.tenant, draft.parent, draft.classes))
         for description, named in draft.attributes.items():
             if description.type.oid == APPLIES_TO:
-                _check_named(txn, draft.schema, named)
+                applied = list(_check_named(txn, draft.schema, draft.tenant, named))
+                check_reach(txn, draft.schema, context.token, draft.tenant, applied)
         txn.bump_generation(draft.tenant, GENERATION)
 
     def on_modify(self, txn: WriteTransaction, context: Context, draft: DraftModify) -> None:
@@ -57,22 +59,28 @@ class PolicyRule:
             if edit.after:
                 values[name] = edit.after[0]
             if edit.description.type.oid == APPLIES_TO:  # what is kept as text named nothing
-                _check_named(txn, schema, edit.added)
+                list(_check_named(txn, schema, draft.tenant, edit.added))
         _check(values, _base(txn, schema, draft.tenant, draft.record.parent, draft.classes))
+        added = draft.links[APPLIES_TO].added if APPLIES_TO in draft.links else {}
+        applied = [*_applied(txn, draft.tenant, draft.entry_id), *added]
+        check_reach(txn, draft.schema, context.token, draft.tenant, applied)
         txn.bump_generation(draft.tenant, GENERATION)
 
     def on_rename(self, txn: WriteTransaction, context: Context, draft: DraftRename) -> None:
         """Another name may make it another domain's policy, or none."""
-        self._moves(txn, draft.schema, draft.tenant, draft.classes)
+        self._moves(txn, context, draft)
 
     def on_delete(self, txn: WriteTransaction, context: Context, draft: DraftDelete) -> None:
         """What it said no longer holds."""
-        self._moves(txn, draft.schema, draft.tenant, draft.classes)
+        self._moves(txn, context, draft)
 
     @staticmethod
-    def _moves(txn: WriteTransaction, schema: Schema, tenant: int, classes: Iterable[str]) -> None:
-        if not _class_oids(schema).isdisjoint(classes):
-            txn.bump_generation(tenant, GENERATION)
+    def _moves(txn: WriteTransaction, context: Context, draft: DraftRename | DraftDelete) -> None:
+        if not _class_oids(draft.schema).isdisjoint(draft.classes):
+            check_reach(
+                txn, draft.schema, context.token, draft.tenant, _applied(txn, draft.tenant, draft.entry_id)
+            )
+            txn.bump_generation(draft.tenant, GENERATION)
 
 
 @lru_cache(maxsize=16)
@@ -91,15 +99,23 @@ def _base(
     return tenant_policy(txn, schema, tenant, parent)
 
 
-def _check_named(txn: WriteTransaction, schema: Schema, names: Iterable[bytes]) -> None:
-    """Refuses to apply settings to what is not there: nobody would learn of it when it came."""
+def _applied(txn: WriteTransaction, tenant: int, entry_id: int) -> Iterable[int]:
+    """Those whom an entry of settings names now."""
+    number = txn.attribute_number(APPLIES_TO)
+    return () if number is None else txn.link_targets(tenant, entry_id, number)
+
+
+def _check_named(txn: WriteTransaction, schema: Schema, tenant: int, names: Iterable[bytes]) -> Iterator[int]:
+    """The entries of the tenant that are named. Refuses what is not there: nobody would learn of it when it came."""
     for name in names:
         try:
-            txn.find(normalise_dn_text(schema, name))
+            home, entry_id = txn.find(normalise_dn_text(schema, name))
         except NoSuchEntry:
             raise DirectoryError(
                 ResultCode.CONSTRAINT_VIOLATION, "msDS-PSOAppliesTo names no entry"
             ) from None
+        if home == tenant:
+            yield entry_id
 
 
 def _check(values: Mapping[str, bytes], base: PasswordPolicy) -> None:

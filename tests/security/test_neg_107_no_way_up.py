@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import http.client
+import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from commands import succeed
 from descriptors import describe
 from fresh_directory import BASE, Directory
 from lightwave.directory.access.control_rights import RESET_PASSWORD
@@ -27,8 +32,15 @@ from lightwave.directory.ldap.messages import (
 )
 from lightwave.directory.ldap.result import ResultCode
 from lightwave.directory.ldap.update_controls import TREE_DELETE
+from lightwave.directory.operations.entry_builder import EntryBuilder
 from lightwave.directory.operations.outcome import Outcome
 from lightwave.directory.operations.ports import WriteRequest
+from lightwave.directory.schema.normalisation import normalise_dn_text
+from lightwave.identity.policy_reach import MOST
+from lightwave.identity.policy_rule import PolicyRule
+from node import Node
+from reference import wire
+from serving import PASSWORD, trust
 
 UNIT = b"ou=people," + BASE
 HELPER, ROOT, USER = (b"cn=" + name + b"," + UNIT for name in (b"helper", b"boss", b"user"))
@@ -41,7 +53,7 @@ REFUSED = {ResultCode.INSUFFICIENT_ACCESS_RIGHTS}
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[Directory]:
     """The helper may do everything in his unit, where an administrator's account and a group of theirs stand too."""
-    made = Directory(tmp_path)
+    made = Directory(tmp_path, plugins=(PolicyRule(),))
     made.add(UNIT, objectClass=["organizationalUnit"], ou="people")
     for name in ("helper", "boss", "user"):
         dn = f"cn={name},{UNIT.decode()}"
@@ -107,6 +119,14 @@ def test_neg_107_a_delegate_raises_nobody(directory: Directory) -> None:
             change(target, "userPassword", b"Another 1"),
             change(target, "description", b"x"),
             change(target, "lockoutTime", b"0"),
+            change(target, "lockoutTime", b"133500000000000000"),
+            change(target, "userAccountControl", b"514"),
+            change(target, "userAccountControl", b"66048"),
+            change(target, "nsAccountLock", b"TRUE"),
+            change(target, "pwdLastSet", b"0"),
+            change(target, "accountExpires", b"1"),
+            change(target, "servicePrincipalName", b"http/mine"),
+            change(target, "sAMAccountName", b"mine"),
             change(target, "vmwAclString", b"D:(A;;RPWP;;;WD)"),
             change(target, "vmwAclString", f"O:{sid(directory, HELPER)}".encode()),
             DeleteRequest(target),
@@ -224,3 +244,99 @@ def test_groups_that_everybody_is_in_protect_nobody(directory: Directory, name: 
     group = b"cn=%s,%s%s" % (name.encode(), container, BASE)
     assert directory.modify(group, ("add", "member", PLAIN)).code == 0
     assert may_reset(directory, USER)
+
+
+SETTINGS = b"cn=Password Settings Container,cn=System," + BASE
+
+
+def settings(name: str, *applied: bytes) -> AddRequest:
+    """Password settings that a delegate makes."""
+    attributes = {
+        "objectClass": (b"msDS-PasswordSettings",),
+        "cn": (name.encode(),),
+        "msDS-PasswordSettingsPrecedence": (b"1",),
+        "msDS-MinimumPasswordLength": (b"4",),
+        **({"msDS-PSOAppliesTo": applied} if applied else {}),
+    }
+    return AddRequest(b"cn=%s,%s" % (name.encode(), SETTINGS), tuple(attributes.items()))
+
+
+def test_neg_107_no_delegate_says_how_administrators_passwords_are(directory: Directory) -> None:
+    """He may write all password settings; those that would reach administrators are not his."""
+    describe(directory, SETTINGS, f"D:(A;CI;{FULL};;;{sid(directory, HELPER)})")
+    mine = b"cn=mine," + SETTINGS
+    own_and_inherited = f"D:(A;;{FULL};;;{sid(directory, HELPER)})"
+    assert write(directory, settings("mine", USER, PLAIN)).code == 0
+    assert directory.modify(mine, ("replace", "vmwAclString", own_and_inherited)).code == 0
+    everybody = b"cn=Domain Users,cn=Users," + BASE  # Administrator's primary group
+    outer = b"cn=outer," + UNIT
+    assert directory.add(outer, objectClass=["group"], cn="outer", member=GRANTING).code == 0
+    for target in (ROOT, GRANTING, ADMINISTRATORS, everybody, outer, b"cn=CAAdmins,cn=Builtin," + BASE):
+        assert write(directory, settings("worse", USER, target)).code in REFUSED, target
+        add = change(mine, "msDS-PSOAppliesTo", target, kind=ModifyKind.ADD)
+        assert write(directory, add).code in REFUSED, target
+    assert write(directory, change(mine, "msDS-MinimumPasswordLength", b"5")).code == 0
+    assert directory.modify(mine, ("add", "msDS-PSOAppliesTo", ROOT)).code == 0  # an administrator may
+    for request in (
+        change(mine, "msDS-MinimumPasswordLength", b"1"),
+        change(mine, "msDS-PSOAppliesTo", ROOT, kind=ModifyKind.DELETE),
+        ModifyDNRequest(mine, b"cn=moved", True, None),
+        DeleteRequest(mine),
+    ):
+        assert write(directory, request).code in REFUSED, request
+    assert directory.modify(mine, ("delete", "msDS-PSOAppliesTo", ROOT)).code == 0
+    assert write(directory, DeleteRequest(mine)).code == 0
+
+
+def test_neg_107_nor_of_more_than_are_looked_at(directory: Directory) -> None:
+    describe(directory, SETTINGS, f"D:(A;CI;{FULL};;;{sid(directory, HELPER)})")
+    with directory.store.write() as txn:
+        schema = directory.schemas.current(txn)
+        member = schema.describe("member")
+        assert member is not None
+        tenant, group = txn.find(normalise_dn_text(schema, PLAIN))
+        for number in range(MOST):
+            name = b"cn=many %d," % number + UNIT
+            EntryBuilder(txn, schema, tenant, lambda: uuid.uuid4().bytes).add(name, ["contact"])
+            txn.add_links(
+                tenant, group, member, [txn.find(normalise_dn_text(schema, name))[1]], txn.begin_change()
+            )
+    assert write(directory, settings("mine", PLAIN)).code in REFUSED
+
+
+def test_neg_107_app_passwords_of_others(shared_node: Node) -> None:
+    """The help desk makes app passwords for those whose passwords it may reset, and for nobody above it."""
+    names = {name: f"cn={name},{shared_node.suffix}" for name in ("desk107", "chief107", "plain107")}
+    group = "cn=CAAdmins,cn=Builtin," + shared_node.suffix
+    with shared_node.local_administrator() as administrator:
+        for name, dn in names.items():
+            values = {"cn": name, "sn": name, "sAMAccountName": name, "userPassword": PASSWORD}
+            account = [("objectClass", [b"user"]), *((key, [text.encode()]) for key, text in values.items())]
+            assert administrator.ask(wire.add(dn, account)).code == 0
+        joins = wire.modify(group, [(wire.ADD, "member", [names["chief107"].encode()])])
+        assert administrator.ask(joins).code == 0
+        paths = {name: f"/v1/app-passwords?account={name}" for name in (*names, "Administrator")}
+        content = '{"name": "phone"}'
+        login = base64.b64encode(f"desk107:{PASSWORD}".encode()).decode()
+        header = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
+        port = 443 + shared_node.port_offset
+        with closing(
+            http.client.HTTPSConnection("localhost", port, context=trust(shared_node), timeout=20)
+        ) as web:
+
+            def ask(method: str, name: str) -> int:
+                web.request(method, paths[name], content if method == "POST" else None, header)
+                response = web.getresponse()
+                response.read()
+                return response.status
+
+            others = ("plain107", "chief107", "Administrator")
+            assert {ask(method, name) for method in ("POST", "GET") for name in others} == {403}
+            succeed(
+                "access", "grant", "desk107", "help-desk", shared_node.suffix, "--data", shared_node.folder
+            )
+            assert (ask("POST", "plain107"), ask("GET", "plain107")) == (201, 200)
+            protected = ("chief107", "Administrator")
+            assert {ask(method, name) for method in ("POST", "GET") for name in protected} == {403}
+        for dn in names.values():
+            assert administrator.ask(wire.delete(dn)).code == 0
