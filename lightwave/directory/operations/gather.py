@@ -22,6 +22,7 @@ from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.schema.normalisation import NormalisedDN, normalise_dn_text
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.errors import NoSuchEntry
+from lightwave.directory.store.layout import SYSTEM_TENANT
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.record import CONTEXT, TOMBSTONE, Record
 
@@ -166,6 +167,22 @@ def visible(
     token = context.token
     decision = decide(txn, schema, token, tenant, entry_id, record)
     return decision if sees(txn, schema, token, tenant, record, decision) else None
+
+
+def shown_name(
+    txn: ReadTransaction, schema: Schema, context: Context, tenant: int, entry_id: int, record: Record
+) -> str:
+    """What a refusal may call the entry that is in the way: by its name to a requester who sees it."""
+    if visible(txn, schema, context, tenant, entry_id, record) is None:
+        return "another entry"
+    return f"'{txn.dn(tenant, entry_id, record).decode('utf-8', 'replace')}'"
+
+
+def surveyed_name(txn: ReadTransaction, tenant: int, entry_id: int) -> str:
+    """The same where what holds for all tenants is changed: of another one the system's administrators see nothing."""
+    if tenant != SYSTEM_TENANT:
+        return "an entry of another tenant"
+    return f"the entry '{txn.dn(tenant, entry_id).decode('utf-8', 'replace')}'"
 
 
 def check_visible(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.entry_checks import check_allowed_type
-from lightwave.directory.operations.gather import OBJECT_CLASS
+from lightwave.directory.operations.gather import OBJECT_CLASS, surveyed_name
 from lightwave.directory.schema.attribute import AttributeType
 from lightwave.directory.schema.checks import check_values
 from lightwave.directory.schema.classset import ClassSet, class_set
@@ -97,9 +97,9 @@ class SchemaRule:
             if not record.flags & TOMBSTONE:
                 self._check_classes(txn, tenant, entry_id, record, numbers)
         except DirectoryError as error:
-            dn = txn.dn(tenant, entry_id).decode(errors="replace")
+            name = surveyed_name(txn, tenant, entry_id)
             raise DirectoryError(
-                ResultCode.UNWILLING_TO_PERFORM, f"the entry '{dn}' would become invalid: {error.message}"
+                ResultCode.UNWILLING_TO_PERFORM, f"{name} would become invalid: {error.message}"
             ) from error
 
     def _is_concerned(self, txn: ReadTransaction, number: int) -> bool:

@@ -152,3 +152,20 @@ def test_which_tenants_there_are_is_for_the_systems_administrators(directory: Di
     assert compared(directory, administrator_of(directory, BASE), dn)[0] is not ResultCode.NO_SUCH_OBJECT
     for token in (token_of(directory), administrator_of(directory, ACME), ANONYMOUS):
         assert compared(directory, token, dn)[0] is ResultCode.NO_SUCH_OBJECT
+
+
+def test_a_change_of_the_schema_names_no_entry_of_another_tenant(directory: Directory) -> None:
+    schema = "cn=aggregate,cn=schemacontext"
+    many = "( 2.25.1.1 NAME 'shoeSize' SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )"
+    one = many.replace(" )", " SINGLE-VALUE )")
+    shopper = "( 2.25.1.9 NAME 'shopper' SUP top AUXILIARY MAY shoeSize )"
+    made = directory.modify(schema, ("add", "attributeTypes", many), ("add", "objectClasses", shopper))
+    assert made.code == 0, made
+    attributes = (("objectClass", (b"person", b"shopper")), ("sn", (b"x",)), ("shoeSize", (b"42", b"43")))
+    owner = replace(administrator_of(directory, ACME), bypass=True)
+    added = write(directory, AddRequest(b"cn=hers," + USERS + ACME, attributes), owner)
+    assert added.code == 0, added
+    refused = directory.modify(schema, ("delete", "attributeTypes", many), ("add", "attributeTypes", one))
+    assert refused.code is ResultCode.UNWILLING_TO_PERFORM
+    assert "an entry of another tenant" in refused.message
+    assert "hers" not in refused.message

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from descriptors import ANN as STRANGER
+from descriptors import describe, token_of
 from fresh_directory import BASE, Directory
+from lightwave.directory.access.sid import format_sid
+from lightwave.directory.ldap.messages import AddRequest
 from lightwave.directory.ldap.result import ResultCode
 
 USERS = f"cn=Users,{BASE.decode()}"
@@ -73,6 +78,20 @@ def test_a_name_that_another_has(directory: Directory, attribute: str, value: st
 )
 def test_a_name_that_nobody_has(directory: Directory, attribute: str, value: str) -> None:
     assert directory.add(f"cn=Bob,{USERS}", objectClass="user", **{attribute: value}).code is SUCCESS
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_neg_020_who_has_the_name_is_told_to_those_who_see_him(directory: Directory, hidden: bool) -> None:
+    who = f"(A;CI;CCRPLC;;;{format_sid(STRANGER)})"
+    describe(directory, USERS, f"D:{who}")
+    if hidden:
+        describe(directory, ANN, "D:P(A;;GA;;;BA)")
+    context = replace(directory.context(), token=token_of(directory, STRANGER))
+    attributes = (("objectClass", (b"user",)), ("cn", (b"Bob",)), ("sAMAccountName", (b"ann",)))
+    refused = directory.write(AddRequest(f"cn=Bob,{USERS}".encode(), attributes), context)
+    assert refused.code is TAKEN
+    assert (ANN in refused.message) is not hidden
+    assert hidden is ("another entry" in refused.message)
 
 
 def test_one_account_may_have_a_name_twice(directory: Directory) -> None:

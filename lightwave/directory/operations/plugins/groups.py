@@ -20,6 +20,7 @@ from lightwave.directory.access.sid import split_rid
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.drafts import DraftDelete, DraftEntry, DraftModify, DraftRename
+from lightwave.directory.operations.gather import shown_name
 from lightwave.directory.operations.plugins.amending import amend, give, given
 from lightwave.directory.operations.plugins.identifiers import GROUP
 from lightwave.directory.operations.plugins.system_entries import is_critical
@@ -62,11 +63,11 @@ class Groups:
             kind = _checked_type(edit.after[0]) if edit.after else DEFAULT_TYPE
             amend(txn, draft, _TYPE, kind)
             if not int(kind) & SECURITY_ENABLED:
-                _check_primary(txn, draft.tenant, draft.record)
+                _check_primary(txn, context, draft)
             txn.bump_generation(draft.tenant, GROUPS)
         links = draft.links.get(GROUP_ATTRIBUTE)
         if links is not None and links.removed:
-            _check_removed(txn, draft, links.removed)
+            _check_removed(txn, context, draft, links.removed)
 
     def on_rename(self, txn: WriteTransaction, context: Context, draft: DraftRename) -> None:
         """Nothing."""
@@ -74,7 +75,7 @@ class Groups:
     def on_delete(self, txn: WriteTransaction, context: Context, draft: DraftDelete) -> None:
         """Not while it is somebody's primary group."""
         if GROUP in draft.classes:
-            _check_primary(txn, draft.tenant, draft.record)
+            _check_primary(txn, context, draft)
 
 
 def _checked_type(value: bytes) -> bytes:
@@ -104,18 +105,16 @@ def _rid(txn: ReadTransaction, record: Record) -> bytes | None:
     return None if parts is None else b"%d" % parts[1]
 
 
-def _check_primary(txn: WriteTransaction, tenant: int, record: Record) -> None:
+def _check_primary(txn: WriteTransaction, context: Context, draft: DraftModify | DraftDelete) -> None:
     """Raises DirectoryError where the group is somebody's primary group."""
+    tenant, record = draft.tenant, draft.record
     rid, number = _rid(txn, record), txn.attribute_number(PRIMARY_GROUP_ID)
     if rid is None or number is None:
         return
     for entry_id in txn.index_ids(tenant, number, IndexKind.EQUALITY, rid):
         other = txn.record(tenant, entry_id)
         if not other.flags & TOMBSTONE and _is_of_domain(txn, record, other):
-            name = txn.dn(tenant, entry_id, other).decode("utf-8", "replace")
-            raise DirectoryError(
-                ResultCode.UNWILLING_TO_PERFORM, f"it is the primary group of '{name}': give that another one"
-            )
+            raise _is_primary(txn, context, draft, entry_id, other)
 
 
 def _is_of_domain(txn: ReadTransaction, group: Record, account: Record) -> bool:
@@ -124,14 +123,22 @@ def _is_of_domain(txn: ReadTransaction, group: Record, account: Record) -> bool:
     return None not in parts and parts[0] is not None and parts[1] is not None and parts[0][0] == parts[1][0]
 
 
-def _check_removed(txn: WriteTransaction, draft: DraftModify, removed: dict[int, None]) -> None:
+def _check_removed(
+    txn: WriteTransaction, context: Context, draft: DraftModify, removed: dict[int, None]
+) -> None:
     rid, number = _rid(txn, draft.record), txn.attribute_number(PRIMARY_GROUP_ID)
     if rid is None or number is None or txn.attribute_number(OBJECT_SID) is None:
         return
     for entry_id in removed:
         other = txn.record(draft.tenant, entry_id)
         if other.values(number) == [rid] and _is_of_domain(txn, draft.record, other):
-            name = txn.dn(draft.tenant, entry_id, other).decode("utf-8", "replace")
-            raise DirectoryError(
-                ResultCode.UNWILLING_TO_PERFORM, f"it is the primary group of '{name}': give that another one"
-            )
+            raise _is_primary(txn, context, draft, entry_id, other)
+
+
+def _is_primary(
+    txn: WriteTransaction, context: Context, draft: DraftModify | DraftDelete, entry_id: int, record: Record
+) -> DirectoryError:
+    name = shown_name(txn, draft.schema, context, draft.tenant, entry_id, record)
+    return DirectoryError(
+        ResultCode.UNWILLING_TO_PERFORM, f"it is the primary group of {name}: give that another one"
+    )

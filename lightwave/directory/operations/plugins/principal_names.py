@@ -18,6 +18,7 @@ from typing import Final
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.drafts import DraftDelete, DraftEntry, DraftModify, DraftRename
+from lightwave.directory.operations.gather import shown_name
 from lightwave.directory.schema.attribute import AttributeType
 from lightwave.directory.schema.errors import InvalidValue
 from lightwave.directory.schema.normalisation import NormalisedDN
@@ -63,7 +64,7 @@ class PrincipalNames:
             if description.type.oid in NAMES:
                 found += [(description.type, value) for value in values]
         if found:
-            _Names(txn, draft.schema, draft.tenant, draft.revived, draft.name).check(found)
+            _Names(txn, draft.schema, context, draft.tenant, draft.revived, draft.name).check(found)
 
     def on_modify(self, txn: WriteTransaction, context: Context, draft: DraftModify) -> None:
         """The names that come."""
@@ -73,7 +74,7 @@ class PrincipalNames:
                 found += [(edit.description.type, value) for value in edit.after if value not in edit.before]
         if found:
             name = txn.normalised_dn(draft.tenant, draft.entry_id, draft.record)
-            _Names(txn, draft.schema, draft.tenant, draft.entry_id, name).check(found)
+            _Names(txn, draft.schema, context, draft.tenant, draft.entry_id, name).check(found)
 
     def on_rename(self, txn: WriteTransaction, context: Context, draft: DraftRename) -> None:
         """The names that come with the new RDN; all of them where the entry comes into another domain."""
@@ -92,7 +93,7 @@ class PrincipalNames:
                     if attribute is not None:
                         found += [(attribute, value) for value in type_values(txn, draft.record, oid)]
         if found:
-            _Names(txn, draft.schema, draft.tenant, draft.entry_id, name).check(found)
+            _Names(txn, draft.schema, context, draft.tenant, draft.entry_id, name).check(found)
 
     def on_delete(self, txn: WriteTransaction, context: Context, draft: DraftDelete) -> None:
         """Nothing: a deletion makes room."""
@@ -112,9 +113,17 @@ class _Names:
     """The names of one entry, and who else has them."""
 
     def __init__(
-        self, txn: WriteTransaction, schema: Schema, tenant: int, entry_id: int, name: NormalisedDN
+        self,
+        txn: WriteTransaction,
+        schema: Schema,
+        context: Context,
+        tenant: int,
+        entry_id: int,
+        name: NormalisedDN,
     ) -> None:
         self._txn = txn
+        self._schema = schema
+        self._context = context
         self._tenant = tenant
         self._entry_id = entry_id
         self._realm = realm_of(name)
@@ -148,10 +157,12 @@ class _Names:
             seen.add(forms[-1])
             other = next(self._others(forms), None)
             if other is not None:
-                taken = self._txn.dn(self._tenant, other).decode("utf-8", "replace")
+                txn, tenant = self._txn, self._tenant
+                record = txn.record(tenant, other)
+                taken = shown_name(txn, self._schema, self._context, tenant, other, record)
                 raise DirectoryError(
                     ResultCode.CONSTRAINT_VIOLATION,
-                    f"{attribute.name} must be unique among the names of accounts: '{taken}' has the same name",
+                    f"{attribute.name} must be unique among the names of accounts: {taken} has the same name",
                 )
         if kinds != self._kinds:
             self._txn.put_meta(_META + pack_number(self._tenant), bytes((kinds,)))

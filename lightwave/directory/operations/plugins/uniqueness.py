@@ -17,16 +17,18 @@ write looks them up with one read.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Context
 from lightwave.directory.operations.drafts import DraftDelete, DraftEntry, DraftModify, DraftRename
+from lightwave.directory.operations.gather import shown_name, surveyed_name
 from lightwave.directory.operations.plugins.principal_names import NAMES
 from lightwave.directory.schema.attribute import AttributeType
 from lightwave.directory.schema.errors import InvalidValue
+from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.building import type_values
 from lightwave.directory.store.errors import NoSuchEntry
 from lightwave.directory.store.indexes import IndexKind, IndexState
@@ -94,7 +96,15 @@ class UniqueRule:
             return
         values = type_values(txn, record, scope.attribute)
         if values:
-            check_free(txn, self._attribute, scope, values, tenant, entry_id)
+            check_free(
+                txn,
+                self._attribute,
+                scope,
+                values,
+                tenant,
+                entry_id,
+                lambda other, _: surveyed_name(txn, tenant, other),
+            )
 
 
 def check_free(
@@ -104,8 +114,12 @@ def check_free(
     values: Iterable[bytes],
     tenant: int,
     entry_id: int,
+    name: Callable[[int, Record], str],
 ) -> None:
-    """Raises DirectoryError constraintViolation when another entry of the tenant in the scope has one of the values."""
+    """Raises DirectoryError constraintViolation when another entry of the tenant in the scope has one of the values.
+
+    name: what to call it.
+    """
     number = txn.attribute_number(scope.attribute)
     if number is None:
         return
@@ -123,15 +137,16 @@ def check_free(
                     continue
             except NoSuchEntry:
                 continue
-            name = txn.dn(tenant, other).decode(errors="replace")
             raise DirectoryError(
                 ResultCode.CONSTRAINT_VIOLATION,
-                f"{attribute.name} must be unique: '{name}' has the same value",
+                f"{attribute.name} must be unique: {name(other, record)} has the same value",
             )
 
 
 def _check_write(
     txn: WriteTransaction,
+    schema: Schema,
+    context: Context,
     attribute: AttributeType,
     scope: Scope,
     values: Iterable[bytes],
@@ -151,7 +166,15 @@ def _check_write(
         raise DirectoryError(
             ResultCode.BUSY, f"{attribute.name} must be unique, and its index is being made anew: try again"
         )
-    check_free(txn, attribute, scope, values, tenant, entry_id)
+    check_free(
+        txn,
+        attribute,
+        scope,
+        values,
+        tenant,
+        entry_id,
+        lambda other, record: shown_name(txn, schema, context, tenant, other, record),
+    )
 
 
 class Uniqueness:
@@ -167,7 +190,16 @@ class Uniqueness:
                 continue
             for scope in scopes.get(description.type.oid, ()):
                 if scope.holds_in(draft.tenant) and txn.is_below(draft.tenant, draft.parent, scope.base):
-                    _check_write(txn, description.type, scope, values, draft.tenant, draft.revived)
+                    _check_write(
+                        txn,
+                        draft.schema,
+                        context,
+                        description.type,
+                        scope,
+                        values,
+                        draft.tenant,
+                        draft.revived,
+                    )
 
     def on_modify(self, txn: WriteTransaction, context: Context, draft: DraftModify) -> None:
         """Every value that comes."""
@@ -181,7 +213,16 @@ class Uniqueness:
                 if scope.holds_in(draft.tenant) and txn.is_below(
                     draft.tenant, draft.entry_id, scope.base, draft.record
                 ):
-                    _check_write(txn, edit.description.type, scope, edit.added, draft.tenant, draft.entry_id)
+                    _check_write(
+                        txn,
+                        draft.schema,
+                        context,
+                        edit.description.type,
+                        scope,
+                        edit.added,
+                        draft.tenant,
+                        draft.entry_id,
+                    )
 
     def on_rename(self, txn: WriteTransaction, context: Context, draft: DraftRename) -> None:
         """The new RDN's values; and, where a subtree comes into a scope, all values in it."""
@@ -194,17 +235,21 @@ class Uniqueness:
                 continue
             for edit in draft.edits.values():
                 if edit.description.type.oid == scope.attribute:
-                    _check_write(txn, attribute, scope, edit.added, draft.tenant, draft.entry_id)
+                    _check_write(
+                        txn, draft.schema, context, attribute, scope, edit.added, draft.tenant, draft.entry_id
+                    )
             if not txn.is_below(draft.tenant, draft.old_parent, scope.base):
-                _check_moved(txn, draft, attribute, scope)
+                _check_moved(txn, context, draft, attribute, scope)
 
     def on_delete(self, txn: WriteTransaction, context: Context, draft: DraftDelete) -> None:
         """Nothing: a deletion makes room."""
 
 
-def _check_moved(txn: WriteTransaction, draft: DraftRename, attribute: AttributeType, scope: Scope) -> None:
+def _check_moved(
+    txn: WriteTransaction, context: Context, draft: DraftRename, attribute: AttributeType, scope: Scope
+) -> None:
     own = type_values(txn, draft.record, scope.attribute)
-    _check_write(txn, attribute, scope, own, draft.tenant, draft.entry_id)
+    _check_write(txn, draft.schema, context, attribute, scope, own, draft.tenant, draft.entry_id)
     for count, entry_id in enumerate(txn.descendants(draft.tenant, draft.entry_id)):
         if count >= _MOST_MOVED:
             raise DirectoryError(
@@ -212,4 +257,4 @@ def _check_moved(txn: WriteTransaction, draft: DraftRename, attribute: Attribute
                 f"more than {_MOST_MOVED} entries would have to be unique in {attribute.name}",
             )
         values = type_values(txn, txn.record(draft.tenant, entry_id), scope.attribute)
-        _check_write(txn, attribute, scope, values, draft.tenant, entry_id)
+        _check_write(txn, draft.schema, context, attribute, scope, values, draft.tenant, entry_id)
