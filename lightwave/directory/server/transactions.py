@@ -36,8 +36,9 @@ MOST_SECONDS = 60.0
 """from start to end"""
 MOST_OPEN = 64
 """transactions of all connections of a process"""
+MOST_OF_TENANT = 32
 MOST_OF_IDENTITY = 16
-"""of one identity's: nobody takes all of them"""
+"""of one tenant's, and of one identity's: nobody takes all of them"""
 _REQUEST = 128
 """octets that a request counts for besides its values"""
 
@@ -47,8 +48,9 @@ class Transaction:
     """What a client has started and not ended."""
 
     identifier: bytes
+    tenant: int
     owner: bytes
-    """GUID of who started it"""
+    """tenant and GUID of who started it"""
     timer: Any
     updates: list[tuple[Context, WriteRequest]] = field(default_factory=list)
     message_ids: list[int] = field(default_factory=list)
@@ -64,11 +66,13 @@ def start(connection: LDAPConnection) -> bytes:
         raise DirectoryError(ResultCode.BUSY, "this connection has a transaction already")
     if len(service.transactions) >= MOST_OPEN:
         raise DirectoryError(ResultCode.BUSY, "too many transactions are open")
-    owner = connection.token.guid
+    tenant, owner = connection.token.tenant, connection.token.guid
+    if sum(one.tenant == tenant for one in service.transactions) >= MOST_OF_TENANT:
+        raise DirectoryError(ResultCode.BUSY, "too many transactions are open")
     if sum(one.owner == owner for one in service.transactions) >= MOST_OF_IDENTITY:
         raise DirectoryError(ResultCode.BUSY, f"you have {MOST_OF_IDENTITY} transactions open already")
     timer = service.call_later(MOST_SECONDS, lambda: _expire(connection))
-    transaction = Transaction(service.random_bytes(IDENTIFIER_SIZE), owner, timer)
+    transaction = Transaction(service.random_bytes(IDENTIFIER_SIZE), tenant, owner, timer)
     connection.transaction = transaction
     service.transactions.add(transaction)
     return transaction.identifier

@@ -64,9 +64,9 @@ class Service:
 class Client:
     """Stands in for a connection."""
 
-    def __init__(self, service: Service, number: int = 0) -> None:
+    def __init__(self, service: Service, number: int = 0, tenant: int = 1) -> None:
         self.service = service
-        self.token = replace(TOKEN, guid=number.to_bytes(16, "big"))
+        self.token = replace(TOKEN, guid=number.to_bytes(16, "big"), tenant=tenant)
         self.transaction: transactions.Transaction | None = None
         self.sent: list[bytes] = []
         self.writes = 0
@@ -142,7 +142,7 @@ def test_its_time_ends_with_it(service: Service, commit: bool) -> None:
 
 
 def test_too_many_are_open(service: Service) -> None:
-    clients = [Client(service, number) for number in range(transactions.MOST_OPEN + 1)]
+    clients = [Client(service, number, number) for number in range(transactions.MOST_OPEN + 1)]
     for client in clients[:-1]:
         start(client)
     with pytest.raises(DirectoryError) as refused:
@@ -160,6 +160,15 @@ def test_one_identity_has_too_many(service: Service) -> None:
         start(Client(service))
     assert refused.value.code is ResultCode.BUSY
     start(Client(service, 1))
+
+
+def test_one_tenant_has_too_many(service: Service) -> None:
+    for number in range(transactions.MOST_OF_TENANT):
+        start(Client(service, number))
+    with pytest.raises(DirectoryError) as refused:
+        start(Client(service, transactions.MOST_OF_TENANT))
+    assert refused.value.code is ResultCode.BUSY
+    start(Client(service, 0, tenant=2))
 
 
 LARGE = bytes(transactions.MOST_OCTETS // 4)
