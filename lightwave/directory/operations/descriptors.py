@@ -23,6 +23,7 @@ from lightwave.directory.access.schema_types import schema_types
 from lightwave.directory.access.sddl_names import NO_DOMAIN, SddlNames
 from lightwave.directory.access.security_descriptor import encode_security_descriptor
 from lightwave.directory.access.sid import BUILTIN_ADMINISTRATORS, Sid
+from lightwave.directory.ldap.result import DirectoryError
 from lightwave.directory.operations.gather import classes_of
 from lightwave.directory.schema.classset import ClassSet, class_set
 from lightwave.directory.store.layout import ROOT
@@ -132,14 +133,20 @@ def default_for(
 def stored_unless_default(txn: ReadTransaction, schema: Schema, tenant: int, record: Record) -> bytes | None:
     """The binary form of what an entry has of its own; None where it is what administrators' entries begin with.
 
-    `record` has a stored one.
+    `record` has a stored one. One that can't be read grants nothing, and so does what is written for it.
     """
-    encoded = txn.descriptor(tenant, record.descriptor)
-    if not record.flags & CONTEXT:
-        domain = descriptors_of(txn.store).of(txn, schema, tenant, record.parent).domain
-        if encoded == _initial(schema, classes_of(txn, schema, record), domain, BUILTIN_ADMINISTRATORS):
-            return None
-    return encode_security_descriptor(decode_own(encoded).descriptor)
+    if not record.flags & CONTEXT and _is_default(txn, schema, tenant, record):
+        return None
+    return encode_security_descriptor(own_descriptor(txn, schema, tenant, record, None).descriptor)
+
+
+def _is_default(txn: ReadTransaction, schema: Schema, tenant: int, record: Record) -> bool:
+    domain = descriptors_of(txn.store).of(txn, schema, tenant, record.parent).domain
+    try:
+        default = _initial(schema, classes_of(txn, schema, record), domain, BUILTIN_ADMINISTRATORS)
+    except DirectoryError:  # classes that the schema no longer has
+        return False
+    return txn.descriptor(tenant, record.descriptor) == default
 
 
 def _owner_by(token: Token, tenant: int) -> Sid:

@@ -118,6 +118,19 @@ def test_what_somebody_made_is_his_again(directory: Directory) -> None:
     assert own_sddl(directory, ANN) == own
 
 
+def test_one_that_cant_be_read_opens_nothing(directory: Directory) -> None:
+    """Neither here nor where the export goes; the others are exported all the same."""
+    tenant, entry_id = directory.find(ANN)
+    with directory.store.write() as txn:
+        txn.set_descriptor(tenant, entry_id, txn.intern_descriptor(tenant, b"rubbish"), txn.begin_change())
+    text = exported(directory)
+    assert text.count(b"dn: ") == 3
+    forget(directory)
+    load(directory, text)
+    assert "D:P" in own_sddl(directory, ANN)
+    assert "(" not in own_sddl(directory, ANN)
+
+
 def test_a_naming_context_has_its_own(directory: Directory) -> None:
     value = base64.b64encode(encode_security_descriptor(parse_sddl("O:BAG:BAD:P(A;CI;RP;;;AU)"))).decode()
     text = f"dn: dc=new,dc=example\nobjectClass: domain\ndc: new\nnTSecurityDescriptor:: {value}\n\n".encode()
