@@ -8,6 +8,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from http_client import ask, http_connection
 from node import Node
 from serving import change_settings, log_text
@@ -16,6 +18,7 @@ PROGRAM = Path(sys.executable).parent / "schemathesis"
 SETTINGS = Path(__file__).with_name("schemathesis.toml")
 
 
+@pytest.mark.timeout(300)
 def test_every_operation(node: Node) -> None:
     """As the administrator over TLS: a bounded run with a fixed seed."""
     # It signs in wrongly on purpose, from its own address.
@@ -26,7 +29,7 @@ def test_every_operation(node: Node) -> None:
     command = [str(PROGRAM), "--config-file", str(SETTINGS), "run", f"{node.https_url}/openapi.json"]
     options = ["--tls-verify", str(node.certificate_authority), "-a", login, "--no-color"]
     done = subprocess.run(
-        [*command, *options], cwd=node.folder.parent, capture_output=True, text=True, timeout=110, check=False
+        [*command, *options], cwd=node.folder.parent, capture_output=True, text=True, timeout=280, check=False
     )
     assert done.returncode == 0, "\n".join(line[:500] for line in done.stdout.splitlines())
     counts = re.findall(r"(?m)^\s*(?:Selected|Tested): ([\d/]+)$", done.stdout)
