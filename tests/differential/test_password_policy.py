@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -127,8 +127,10 @@ def their_entries() -> str:
             f"dn: cn={uid},ou=policies,{SUFFIX}\nobjectClass: device\nobjectClass: pwdPolicy\ncn: {uid}\n"
             f"pwdAttribute: userPassword\n{lines}"
         )
+    # slapd warns after the first second only, where the warning begins with the password.
+    lately = datetime.now(UTC) - timedelta(minutes=1)
     for uid in USERS:
-        changed = LONG_AGO[0] if uid == "old" else datetime.now(UTC).strftime("%Y%m%d%H%M%SZ")
+        changed = LONG_AGO[0] if uid == "old" else lately.strftime("%Y%m%d%H%M%SZ")
         entries.append(
             f"dn: {person(uid)}\nobjectClass: inetOrgPerson\nuid: {uid}\ncn: {uid}\nsn: x\n"
             f"userPassword: {PASSWORD}\npwdPolicySubentry: cn={uid},ou=policies,{SUFFIX}\n"
