@@ -393,7 +393,7 @@ def _content(stream: BinaryIO) -> Iterator[ContentRecord]:
 
 
 def _refused(candidate: Candidate, error: DirectoryError) -> ImportRefused:
-    detail = f" ({error.detail})" if error.detail else ""
+    detail = f" ({error.detail})" if error.detail and error.detail not in error.message else ""
     return ImportRefused(candidate.line, candidate.dn, (error.message or error.code.label) + detail)
 
 

@@ -181,6 +181,7 @@ def test_neg_a_bad_one_is_refused_with_its_line(
     text = b"version: 1\n\n" + person("good") + person("new", value, attribute)
     with pytest.raises(ImportRefused, match=reason) as refused:
         load(directory, text)
+    assert refused.value.message.count(reason) == 1
     assert (refused.value.line, refused.value.dn) == (9, b"cn=new," + UNIT)
     assert directory.exists(b"cn=good," + UNIT)
     assert not directory.exists(b"cn=new," + UNIT)
