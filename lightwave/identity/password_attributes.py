@@ -138,6 +138,7 @@ class PasswordPrepare:
             self._breach_list(txn, schema),
             is_own=target is not None and (token.tenant, token.entry_id) == (target.tenant, target.entry_id),
             proves_old=proves_old(changes),
+            administers=token.administers(_tenant_of(txn, schema, request, target)),
         )
 
 

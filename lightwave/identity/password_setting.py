@@ -102,10 +102,12 @@ def situation_of(
     *,
     is_own: bool,
     proves_old: bool,
+    administers: bool,
 ) -> Situation:
     """The rules for this request; raises DirectoryError where it is too early, or not the user's to do.
 
-    is_own: the password is the requester's. The owner of the machine, on its own socket, resets even his own.
+    is_own: the password is the requester's. administers: he is an administrator of the entry's tenant, not of another
+    one. The owner of the machine, on its own socket, resets even his own.
     """
     explains = context.has_control(PASSWORD_POLICY)
     is_change = (is_own or proves_old) and not _owns_machine(context)
@@ -119,7 +121,7 @@ def situation_of(
                 check_age(context.now() - credentials.set_at, policy)
         except PasswordRefused as error:
             raise refusal(error, explains=explains) from None
-    exempt = policy.exempt_administrators and context.token.is_administrator and not is_change
+    exempt = policy.exempt_administrators and administers and not is_change
     return Situation(
         policy=policy,
         owner=owner,

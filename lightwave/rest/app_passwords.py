@@ -1,8 +1,9 @@
 """/v1/app-passwords: passwords for programs on devices, of the caller himself or of an account that he names.
 
 Everybody makes, lists and revokes his own, unless he is signed in with one of them: else a device that was lost could
-make itself another. Those of somebody else are for whoever may reset that account's password (`control_rights`). The
-password stands in the answer to its making and nowhere else.
+make itself another. Those of somebody else are for whoever may reset that account's password (`control_rights`); where
+a second factor is demanded of it, they are made by administrators. The password stands in the answer to its making and
+nowhere else.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ from lightwave.identity.app_passwords import (
 from lightwave.identity.audit import event_of, record, target_of
 from lightwave.identity.credentials import read_credentials
 from lightwave.identity.names import find_by_dn
+from lightwave.identity.policies import policy_of
+from lightwave.identity.required_factors import demanded_of
 from lightwave.rest.calling import Kind, locate
 from lightwave.rest.directory_port import Contexts, DirectoryPort
 from lightwave.rest.resources import MAX_BODY, Name, Resource, TenantQuery, answering, refusals
@@ -181,6 +184,7 @@ class AppPasswordFace:
 
         def apply(txn: WriteTransaction, schema: Schema) -> Outcome:
             self._check(txn, schema, context, whose)
+            _check_factor(txn, schema, context, whose)
             try:
                 add_app_password(txn, whose.tenant, whose.entry_id, made, txn.begin_change())
             except AppPasswordRefused as error:
@@ -247,6 +251,19 @@ class AppPasswordFace:
             tenant, entry_id = whose.tenant, whose.entry_id
             entry = txn.record(tenant, entry_id)
             check_control_right(txn, schema, context, tenant, entry_id, entry, RESET_PASSWORD)
+
+
+def _check_factor(txn: ReadTransaction, schema: Schema, context: Context, whose: _Whose) -> None:
+    """An app password stands for a second factor: who may reset a password has none of somebody else's to give."""
+    tenant, entry_id = whose.tenant, whose.entry_id
+    if whose.is_own or context.token.administers(tenant) or context.token.bypasses(tenant):
+        return
+    demanded = demanded_of(txn, schema, txn.record(tenant, entry_id))
+    if demanded or policy_of(txn, schema, tenant, entry_id).second_factor_for:
+        raise DirectoryError(
+            ResultCode.INSUFFICIENT_ACCESS_RIGHTS,
+            "a second factor is demanded of the account: an administrator makes its app passwords, or itself",
+        )
 
 
 def _audit(txn: WriteTransaction, context: Context, whose: _Whose, action: str, one: AppPassword) -> None:

@@ -336,6 +336,10 @@ def test_neg_107_app_passwords_of_others(shared_node: Node) -> None:
                 "access", "grant", "desk107", "help-desk", shared_node.suffix, "--data", shared_node.folder
             )
             assert (ask("POST", "plain107"), ask("GET", "plain107")) == (201, 200)
+            demand = wire.modify(names["plain107"], [(wire.REPLACE, "lwSecondFactorFor", [b"ldap"])])
+            assert administrator.ask(demand).code == 0
+            content = '{"name": "laptop"}'  # it would stand for the second factor
+            assert (ask("POST", "plain107"), ask("GET", "plain107")) == (403, 200)
             protected = ("chief107", "Administrator")
             assert {ask(method, name) for method in ("POST", "GET") for name in protected} == {403}
         for dn in names.values():

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -104,6 +105,10 @@ def test_age_holds_for_owners_alone(house: House) -> None:
 def test_quality_holds_for_administrators_unless_policy_exempts_them(house: House) -> None:
     assert house.by(house.token, reset("tiny")).code is ResultCode.CONSTRAINT_VIOLATION
     house.modify(POLICY, ("replace", "lwPasswordExemptAdministrators", "TRUE"))
+    # an operator: administrator of another tenant, let in here by a group
+    operator = replace(house.token, tenant=house.token.tenant + 1, entry_id=1, bypass=False)
+    with patch.object(Token, "bypasses", return_value=True):
+        assert house.by(operator, reset("tiny")).code is ResultCode.CONSTRAINT_VIOLATION
     assert house.by(house.token, reset("tiny")).code is ResultCode.SUCCESS
     assert house.by(house.ann, *change("tiny", "puny")).code is ResultCode.CONSTRAINT_VIOLATION
     house.modify(
