@@ -101,8 +101,10 @@ class TenantPort:
                 request,
                 lambda txn, schema, context: tenants.create_tenant(txn, schema, context, new, new_guid),
             )
-        except Problem:
-            if keyring is not None:
+        except Problem as refusal:
+            # A commit that failed may stand all the same: then the tenant is nothing without its keys. What is not kept
+            # is cleared away later.
+            if keyring is not None and refusal.status < 500:
                 await self._in_thread(lambda: keyring.destroy_tenant(guid))
             raise
         if keyring is not None:

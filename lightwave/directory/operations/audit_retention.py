@@ -18,11 +18,14 @@ from lightwave.directory.schema.normalisation import normalise_dn_text
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.store.audit_rows import next_chain, purge_chain
 from lightwave.directory.store.environment import Store
+from lightwave.directory.store.layout import SYSTEM_TENANT
 from lightwave.directory.store.reading import ReadTransaction
 from lightwave.directory.store.writing import WriteTransaction
 
 DAYS = 180
 """where cn=Audit says nothing"""
+LEAST_DAYS = 30
+"""of tenants beside the system's: their administrators can't erase their traces overnight"""
 INTERVAL = 3_600.0
 """seconds between the beginnings of two rounds"""
 MOST = 2_000
@@ -95,7 +98,15 @@ def retention_slice(txn: WriteTransaction, schema: Schema, now: float) -> bool:
 
 
 def retention_days(txn: ReadTransaction, schema: Schema, tenant: int) -> int:
-    """For how many days a tenant's events are kept; 0 for ever."""
+    """For how many days a tenant's events are kept; 0 for ever.
+
+    The system's administrators say it freely for the system tenant; of others events stay for `LEAST_DAYS`.
+    """
+    days = _days_written(txn, schema, tenant)
+    return days if tenant == SYSTEM_TENANT or not days else max(days, LEAST_DAYS)
+
+
+def _days_written(txn: ReadTransaction, schema: Schema, tenant: int) -> int:
     attribute = schema.attribute("lwAuditRetentionDays")
     assert attribute is not None  # it comes with the server
     number = txn.attribute_number(attribute.oid)

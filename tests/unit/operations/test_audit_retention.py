@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fresh_directory import Directory
 from lightwave.directory.ldap.result import ResultCode
 from lightwave.directory.operations import audit_retention
-from lightwave.directory.operations.audit_retention import DAYS, AuditRetention, retention_days
+from lightwave.directory.operations.audit_retention import DAYS, LEAST_DAYS, AuditRetention, retention_days
 from lightwave.directory.store.audit_chain import Verification, public_key, sign, verify
 from lightwave.directory.store.audit_rows import Event, append, events, head_of, put_checkpoint
 
@@ -110,3 +112,14 @@ def test_in_slices(directory: Directory, monkeypatch) -> None:  # type: ignore[n
     purge(directory)
     assert len(kept(directory, tenant)) == 2
     assert verified(directory, tenant).problem is None
+
+
+@pytest.mark.parametrize(("written", "holds"), [(1, LEAST_DAYS), (LEAST_DAYS + 1, LEAST_DAYS + 1), (0, 0)])
+def test_administrators_of_tenants_erase_no_fresh_traces(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch, written: int, holds: int
+) -> None:
+    monkeypatch.setattr(audit_retention, "_days_written", lambda *_: written)
+    with directory.store.read() as txn:
+        schema = directory.schemas.current(txn)
+        assert retention_days(txn, schema, directory.tree.tenant) == written
+        assert retention_days(txn, schema, directory.tree.tenant + 1) == holds
