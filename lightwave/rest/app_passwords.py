@@ -16,6 +16,7 @@ from pydantic import Field
 from twisted.internet.defer import Deferred
 
 from lightwave.directory.access.control_rights import RESET_PASSWORD
+from lightwave.directory.access.token import AuthenticatedBy
 from lightwave.directory.ldap.filters import Equality
 from lightwave.directory.ldap.result import DirectoryError, ResultCode
 from lightwave.directory.operations.context import Context
@@ -254,15 +255,21 @@ class AppPasswordFace:
 
 
 def _check_factor(txn: ReadTransaction, schema: Schema, context: Context, whose: _Whose) -> None:
-    """An app password stands for a second factor: who may reset a password has none of somebody else's to give."""
-    tenant, entry_id = whose.tenant, whose.entry_id
-    if whose.is_own or context.token.administers(tenant) or context.token.bypasses(tenant):
+    """An app password stands for a second factor: who has proved none has none to give.
+
+    Neither has one who may reset somebody's password, nor whose own password is enough over this protocol alone.
+    """
+    token, tenant = context.token, whose.tenant
+    if token.bypasses(tenant) or (token.administers(tenant) and not whose.is_own):
         return
-    demanded = demanded_of(txn, schema, txn.record(tenant, entry_id))
-    if demanded or policy_of(txn, schema, tenant, entry_id).second_factor_for:
+    if whose.is_own and token.authenticated_by is not AuthenticatedBy.PASSWORD:
+        return
+    record = txn.record(tenant, whose.entry_id)
+    if demanded_of(txn, schema, record) or policy_of(txn, schema, tenant, whose.entry_id).second_factor_for:
         raise DirectoryError(
             ResultCode.INSUFFICIENT_ACCESS_RIGHTS,
-            "a second factor is demanded of the account: an administrator makes its app passwords, or itself",
+            "a second factor is demanded of the account: an administrator makes its app passwords, or the account"
+            " itself, signed in with more than its password",
         )
 
 
