@@ -33,7 +33,7 @@ from lightwave.directory.operations.schema_source import SchemaSource
 from lightwave.directory.operations.search import Searches
 from lightwave.directory.operations.sweep import Sweep
 from lightwave.directory.operations.unlinking import Unlinking
-from lightwave.directory.schema.normalisation import normalise_dn_text
+from lightwave.directory.schema.normalisation import NormalisedDN, normalise_dn_text
 from lightwave.directory.schema.schema import Schema
 from lightwave.directory.server import extended
 from lightwave.directory.server.listeners import listen_local, listen_tcp, tls_context
@@ -191,11 +191,6 @@ class Node:
             self._audit,
             self._sign_ins,
         )
-        trusted = roots + b"".join(_pem(one) for one in x509.load_pem_x509_certificates(chain)[1:])
-        tls = tls_context(chain, configuration.key_path.read_bytes(), trusted)
-        ServerCertificates(
-            self._store, schemas, node, lambda chain, key: tls_context(chain, key, trusted).getContext()
-        ).install(tls.getContext())
         self._service = DirectoryService(
             store=self._store,
             schemas=schemas,
@@ -212,7 +207,7 @@ class Node:
             call_later=reactor.callLater,
             random_bytes=os.urandom,
             audit=self._audit,
-            tls=tls,
+            tls=self._tls(chain, roots, schemas, node),
         )
         self._service.number_connections(worker.first_serial, worker.count)
         announce_turns(reactor, self._service.turn)
@@ -223,32 +218,52 @@ class Node:
         self._heart = Heart(worker, self._count_connections, time.monotonic, reactor.callLater)
         self._committer.when_committed.append(self._service.followers.wake)
         self._output_threads = SingleThread(reactor)
-        self._outputs = tuple(
+        self._outputs = self._audit_outputs(schemas, node)
+        self._upkeep = self._background_work(schemas, node, pipeline)
+        self._ports: list[Any] = []
+
+    def _tls(self, chain: bytes, roots: bytes, schemas: SchemaSource, node: NormalisedDN) -> Any:
+        """The context of the node's own certificate, with those for other names that its entry holds."""
+        trusted = roots + b"".join(_pem(one) for one in x509.load_pem_x509_certificates(chain)[1:])
+        tls = tls_context(chain, self._configuration.key_path.read_bytes(), trusted)
+        ServerCertificates(
+            self._store, schemas, node, lambda chain, key: tls_context(chain, key, trusted).getContext()
+        ).install(tls.getContext())
+        return tls
+
+    def _audit_outputs(self, schemas: SchemaSource, node: NormalisedDN) -> tuple[AuditOutput, ...]:
+        """What sends the audit to where the node's entry says."""
+        return tuple(
             AuditOutput(
                 kind,
                 self._store,
                 self._committer,
                 schemas,
                 node,
-                configuration.hostname,
+                self._configuration.hostname,
                 time.time,
                 self._output_threads.run,
             )
             for kind in KINDS
         )
-        self._upkeep: tuple[Any, ...] = (
-            Completion(self._store, schemas, self._committer, new_guid),
-            IndexBuilder(self._store, schemas, self._committer),
-            Sweep(self._store, schemas, self._committer, time.time),
-            Purge(self._store, self._committer, time.time),
-            Unlinking(self._store, self._committer),
-            TenantDeletion(self._store, schemas, self._committer, self._threads, time.time),
-            AuditRetention(self._store, schemas, self._committer, time.time),
-            AuditSigning(self._store, self._committer, node, time.time, os.urandom),
+
+    def _background_work(
+        self, schemas: SchemaSource, node: NormalisedDN, pipeline: WritePipeline
+    ) -> tuple[Any, ...]:
+        """What is done a slice at a time, in this order."""
+        store, committer = self._store, self._committer
+        return (
+            Completion(store, schemas, committer, new_guid),
+            IndexBuilder(store, schemas, committer),
+            Sweep(store, schemas, committer, time.time),
+            Purge(store, committer, time.time),
+            Unlinking(store, committer),
+            TenantDeletion(store, schemas, committer, self._threads, time.time),
+            AuditRetention(store, schemas, committer, time.time),
+            AuditSigning(store, committer, node, time.time, os.urandom),
             *self._outputs,
             pipeline.tree_deletions,
         )
-        self._ports: list[Any] = []
 
     def start(self) -> None:
         """Listen; raises ConfigurationError when a port is taken."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
+from clients import require_client
 from lightwave.directory.ldap.password_policy import (
     PASSWORD_POLICY,
     PasswordFault,
@@ -21,10 +22,15 @@ from lightwave.directory.ldap.password_policy import (
 )
 from node import Node, run_lightwave
 from reference import wire
-from reference.slapd import Slapd, SlapdConfiguration, find_slapd
+from reference.slapd import Slapd, SlapdConfiguration
 from serving import connect_tls
 
-pytestmark = pytest.mark.skipif(find_slapd() is None, reason="slapd is not installed")
+
+@pytest.fixture(autouse=True, scope="module")
+def reference_server() -> None:
+    """The server that is compared with."""
+    require_client("slapd")
+
 
 SUFFIX = "dc=example,dc=com"
 PASSWORD = "kettle orbit fjord"

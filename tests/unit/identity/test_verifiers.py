@@ -6,14 +6,13 @@ import base64
 import ctypes
 import ctypes.util
 import hashlib
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clients import lacks, require_client
 from lightwave.identity.hashing import MINIMUM, MOST_MEMORY, MOST_PASSES, HashingCost, hash_password
 from lightwave.identity.sha_crypt import sha_crypt
 from lightwave.identity.verifiers import (
@@ -122,7 +121,7 @@ def crypt3(password: bytes, setting: bytes) -> bytes:
     """crypt(3) of this machine."""
     name = ctypes.util.find_library("crypt")
     if name is None:
-        pytest.skip("there is no libcrypt")
+        lacks("libcrypt")
     function = ctypes.CDLL(name).crypt
     function.restype = ctypes.c_char_p
     made: bytes | None = function(password, setting)
@@ -154,23 +153,21 @@ def test_hashes_of_bcrypt_and_its_kin_that_match_nothing(payload: bytes) -> None
     assert not matches(b"{CRYPT}" + payload, b"U*U")
 
 
-@pytest.mark.skipif(not Path("/usr/sbin/slappasswd").exists(), reason="slappasswd is not installed")
 @pytest.mark.parametrize("scheme", ["{SSHA}", "{SHA}", "{SMD5}", "{MD5}"])
 @pytest.mark.parametrize("password", ["secret", "a b", "pässword"])
 def test_what_slapd_made_is_taken(scheme: str, password: str) -> None:
     made = subprocess.run(
-        ["/usr/sbin/slappasswd", "-h", scheme, "-s", password], capture_output=True, check=True
+        [require_client("slappasswd"), "-h", scheme, "-s", password], capture_output=True, check=True
     )
     assert matches(made.stdout.strip(), password.encode())
     assert not matches(made.stdout.strip(), password.encode() + b"x")
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 @pytest.mark.parametrize("kind", ["5", "6"])
 @pytest.mark.parametrize("password", ["a", "sixteen bytes...", "x" * 70, "pässword"])
 def test_sha_crypt_agrees_with_openssl(kind: str, password: str) -> None:
     result = subprocess.run(
-        ["openssl", "passwd", f"-{kind}", "-salt", "somesalt", "-stdin"],
+        [require_client("openssl"), "passwd", f"-{kind}", "-salt", "somesalt", "-stdin"],
         input=password,
         capture_output=True,
         text=True,
